@@ -1,0 +1,148 @@
+"""Configuration: read once from the environment, typed, validated and then frozen.
+
+A service subclasses `ServiceSettings` and adds its own fields; each field is an environment variable
+of the same name in upper case. Any of them may be kept in a file instead (a Kubernetes or compose
+secret): ``NAME_FILE`` is the path of the file that holds ``NAME``. An empty value counts as unset.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class ConfigurationError(Exception):
+    """The environment does not make a valid configuration; the message has a line a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresAddress:
+    """How to reach one Postgres database. The password stays out of ``repr``."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    password: SecretStr
+
+    def parameters(self) -> dict[str, Any]:
+        """Returns the libpq connection parameters."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.name,
+            "user": self.user,
+            "password": self.password.get_secret_value() or None,
+        }
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """Reads ``NAME`` from the file that ``NAME_FILE`` names."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        path = os.environ.get(f"{field_name.upper()}_FILE")
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{field_name.upper()}_FILE: {error}") from None
+
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields
+        values = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
+        return {name: value for name, value in values.items() if value}
+
+
+class ServiceSettings(BaseSettings):
+    """What every process of every service is configured with."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_ignore_empty=True, extra="ignore", case_sensitive=False
+    )
+    service_name: ClassVar[str]
+
+    port: Port
+    bind_address: str = "0.0.0.0"  # noqa: S104 - a container serves its own network interface
+    management_port: Port = 9000
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    grace_period: Seconds = Field(25, description="seconds that a stopping process may still take")
+    drain_delay: float = Field(
+        0, ge=0, description="seconds between not ready and not accepting, for load balancers"
+    )
+    delinkcious_mutual_auth: bool = True
+    mutual_auth_file: Path = Path("/etc/delinkcious/mutual-auth.yaml")
+    routing_headers: str = Field("", description="comma-separated names of headers to pass on")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_others: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Takes explicit values first, then the environment, then files."""
+        return init_settings, env_settings, _FileSource(settings_cls)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Reads the environment.
+
+        Raises:
+            ConfigurationError: with one line for each value that is missing or wrong.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            lines = [_explain(cls, dict(mistake)) for mistake in error.errors()]
+            raise ConfigurationError("\n".join(lines)) from None
+
+    def redacted(self) -> dict[str, Any]:
+        """Returns the effective configuration, fit for a log: secrets show only whether they are set."""
+        return {
+            name: ("**********" if value.get_secret_value() else "")
+            if isinstance(value := getattr(self, name), SecretStr)
+            else value
+            if isinstance(value, int | float | bool)
+            else str(value)
+            for name in type(self).model_fields
+        }
+
+    def routing_header_names(self) -> list[str]:
+        """Returns the names in ``ROUTING_HEADERS``."""
+        return [name.strip() for name in self.routing_headers.split(",") if name.strip()]
+
+
+def _explain(settings: type[ServiceSettings], mistake: Mapping[str, Any]) -> str:
+    field = str(mistake["loc"][0]) if mistake["loc"] else ""
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    if mistake["type"] == "missing":
+        return (
+            f"{field.upper()} is not set; set it, or {field.upper()}_FILE to a file that holds it"
+        )
+    if not field:
+        return message
+    info = settings.model_fields.get(field)
+    secret = info is not None and info.annotation is SecretStr
+    given = "" if secret else f" (it is {mistake['input']!r})"
+    return f"{field.upper()}: {message[0].lower()}{message[1:]}{given}"

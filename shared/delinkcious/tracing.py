@@ -1,0 +1,156 @@
+"""Traces and what travels with a request: W3C trace context, baggage and routing headers.
+
+Every request has a trace id, in its logs and in what it causes in other processes. Spans are
+recorded only when somebody collects them: without an exporter the sampler is off, and a span costs
+no more than its ids (OpenTelemetry's own rule for unsampled spans).
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON, Sampler
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import AttributeValue
+
+__all__ = [
+    "Context",
+    "Span",
+    "SpanKind",
+    "attach",
+    "configure",
+    "current_ids",
+    "detach",
+    "extract",
+    "inject",
+    "span",
+    "start_span",
+]
+
+_TRACE_CONTEXT: Final = TraceContextTextMapPropagator()
+_BAGGAGE: Final = W3CBaggagePropagator()
+_ROUTING_KEY: Final = otel_context.create_key("delinkcious-routing-headers")
+
+
+class _Tracing:
+    """What `configure` sets once a process; unsampled until then."""
+
+    provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    tracer = provider.get_tracer("delinkcious")
+    routing_headers: tuple[str, ...] = ()
+
+
+def configure(
+    service: str, *, routing_headers: Sequence[str] = (), exporter: SpanExporter | None = None
+) -> None:
+    """Sets up tracing for the process.
+
+    Args:
+        service: the service's name, OpenTelemetry's ``service.name``.
+        routing_headers: names of headers passed on from request to request (feature branches).
+        exporter: where spans go; by default OTLP, if ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set.
+    """
+    if exporter is None and os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        # Its import costs 20 MB, which only those who export should pay.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        exporter = OTLPSpanExporter()
+    sampler: Sampler = DEFAULT_ON if exporter else ALWAYS_OFF
+    provider = TracerProvider(resource=Resource.create({"service.name": service}), sampler=sampler)
+    if exporter is not None:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    install(provider, routing_headers)
+
+
+def install(provider: TracerProvider, routing_headers: Sequence[str] = ()) -> TracerProvider:
+    """Makes a provider the process's own and returns the one before it, for tests to put back."""
+    previous = _Tracing.provider
+    _Tracing.provider = provider
+    _Tracing.tracer = provider.get_tracer("delinkcious")
+    _Tracing.routing_headers = tuple(name.lower() for name in routing_headers)
+    return previous
+
+
+def shutdown() -> None:
+    """Sends what is still buffered."""
+    _Tracing.provider.shutdown()
+
+
+def extract(headers: Mapping[str, str]) -> Context:
+    """Returns the context that a caller sent along; header names are in lower case."""
+    context = _TRACE_CONTEXT.extract(headers)
+    if "baggage" in headers:
+        context = _BAGGAGE.extract(headers, context)
+    routing = {name: headers[name] for name in _Tracing.routing_headers if name in headers}
+    return otel_context.set_value(_ROUTING_KEY, routing, context) if routing else context
+
+
+def inject() -> dict[str, str]:
+    """Returns the headers that carry the current context, with names in lower case."""
+    headers: dict[str, str] = {}
+    _TRACE_CONTEXT.inject(headers)
+    _BAGGAGE.inject(headers)
+    routing = otel_context.get_value(_ROUTING_KEY)
+    if isinstance(routing, dict):
+        headers.update(routing)
+    return headers
+
+
+def start_span(
+    name: str,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    context: Context | None = None,
+    attributes: Mapping[str, AttributeValue] | None = None,
+) -> Span:
+    """Starts a span, child of ``context`` or else of the current one, without making it current."""
+    return _Tracing.tracer.start_span(name, context, kind, attributes)
+
+
+def attach(span: Span, context: Context | None = None) -> object:
+    """Makes a span current until `detach` is given what this returns."""
+    return otel_context.attach(trace.set_span_in_context(span, context))
+
+
+def detach(token: object) -> None:
+    """Makes what was current before `attach` current again."""
+    otel_context.detach(token)  # type: ignore[arg-type]
+
+
+@contextmanager
+def span(
+    name: str,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    context: Context | None = None,
+    attributes: Mapping[str, AttributeValue] | None = None,
+) -> Iterator[Span]:
+    """Runs a block in a span, child of ``context`` or else of the current one."""
+    started = start_span(name, kind=kind, context=context, attributes=attributes)
+    token = attach(started, context)
+    try:
+        yield started
+    except Exception as error:
+        started.record_exception(error)
+        started.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        raise
+    finally:
+        detach(token)
+        started.end()
+
+
+def current_ids() -> tuple[str, str] | None:
+    """Returns the current trace id and span id in hexadecimal, or None outside a span."""
+    current = trace.get_current_span().get_span_context()
+    if not current.is_valid:
+        return None
+    return format(current.trace_id, "032x"), format(current.span_id, "016x")
