@@ -1,8 +1,9 @@
 """Configuration: read once from the environment, typed, validated and then frozen.
 
-A service subclasses `ServiceSettings` and adds its own fields; each field is an environment variable
-of the same name in upper case. Any of them may be kept in a file instead (a Kubernetes or compose
-secret): ``NAME_FILE`` is the path of the file that holds ``NAME``. An empty value counts as unset.
+A service subclasses `ServiceSettings` and adds its own fields; each field is an environment
+variable of the same name in upper case. Any of them may be kept in a file instead (a Kubernetes or
+compose secret): ``NAME_FILE`` is the path of the file that holds ``NAME``. An empty value counts as
+unset.
 """
 
 import os
@@ -99,7 +100,8 @@ class ServiceSettings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_others: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Takes explicit values first, then the environment, then files."""
         return init_settings, env_settings, _FileSource(settings_cls)
@@ -118,7 +120,7 @@ class ServiceSettings(BaseSettings):
             raise ConfigurationError("\n".join(lines)) from None
 
     def redacted(self) -> dict[str, Any]:
-        """Returns the effective configuration, fit for a log: secrets show only whether they are set."""
+        """Returns the effective configuration with the secrets masked, fit for a log."""
         return {
             name: ("**********" if value.get_secret_value() else "")
             if isinstance(value := getattr(self, name), SecretStr)

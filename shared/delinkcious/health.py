@@ -1,8 +1,8 @@
 """Whether this process can serve, and what it waits for.
 
 A role registers what it depends on; `/readiness` asks. A dependency that is *required* makes the
-process not ready while it is missing; one that is not only shows as degraded, because a request that
-does not need it is still served.
+process not ready while it is missing; the others are only reported, because a request that does not
+need them is still served.
 """
 
 from collections.abc import Callable

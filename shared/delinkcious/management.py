@@ -1,7 +1,7 @@
 """The management port: ``/healthz``, ``/readiness``, ``/metrics`` and ``/info``.
 
-It has its own port and thread, away from the public one, and answers also while the service itself is
-busy or waits for what it depends on.
+It has its own port and thread, away from the public one, and answers also while the service itself
+is busy or waits for what it depends on.
 """
 
 import dataclasses

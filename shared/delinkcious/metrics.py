@@ -1,7 +1,7 @@
 """Metrics of every service, in Prometheus naming with base units.
 
-What measures one concern stands beside it (the outbox, messaging, …); here is what a process says of
-itself and the two histograms of its calls, in and out.
+What measures one concern stands beside it (the outbox, messaging, …); here is what a process says
+of itself and the two histograms of its calls, in and out.
 """
 
 from typing import Final

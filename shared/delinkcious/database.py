@@ -1,0 +1,154 @@
+"""Postgres for the services: connections, transactions, and their errors as ours.
+
+Request threads each own one connection: a checkout from a pool costs as much as a small query, and
+the number of threads bounds the number of connections anyway (ADR-0005). Workers, which are asyncio,
+use psycopg's pool.
+"""
+
+import select
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, Final
+
+import psycopg
+import structlog
+from psycopg import Connection
+from psycopg_pool import AsyncConnectionPool
+
+from delinkcious.config import PostgresAddress
+from delinkcious.errors import Unavailable
+
+logger = structlog.get_logger()
+
+_CONNECT_TIMEOUT: Final = 2
+_PAUSE_AFTER_FAILURE: Final = 0.25
+_OPTIONS: Final = (
+    "-c timezone=UTC -c statement_timeout=10s -c idle_in_transaction_session_timeout=30s"
+)
+
+
+class Database:
+    """One Postgres database for the threads of a process.
+
+    Args:
+        name: what the database is called in errors, logs and `/readiness`.
+    """
+
+    def __init__(self, name: str, address: PostgresAddress) -> None:
+        self.name = name
+        self._address = address
+        self._local = threading.local()
+        self._down_until = 0.0
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection[Any]]:
+        """Gives the thread's connection, in autocommit mode: each statement stands for itself.
+
+        Raises:
+            Unavailable: the database cannot be reached, or went away.
+        """
+        try:
+            connection = self._connection()
+            yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if isinstance(error, psycopg.errors.QueryCanceled):
+                raise
+            self._discard()
+            raise self._unavailable(error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection[Any]]:
+        """Gives the thread's connection in a transaction, committed if the block ends well."""
+        with self.connection() as connection, connection.transaction():
+            yield connection
+
+    def check(self) -> None:
+        """Raises `Unavailable` unless the database answers; for readiness."""
+        with self.connection() as connection:
+            connection.execute("SELECT 1")
+
+    def close(self) -> None:
+        """Closes the calling thread's connection."""
+        self._discard()
+
+    def _connection(self) -> Connection[Any]:
+        connection: Connection[Any] | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            if not connection.closed and not _hung_up(connection):
+                return connection
+            self._discard()
+        if monotonic() < self._down_until:
+            raise Unavailable(f"{self.name} does not answer.", retry_after=1)
+        self._local.connection = connection = psycopg.connect(
+            **self._address.parameters(),
+            autocommit=True,
+            connect_timeout=_CONNECT_TIMEOUT,
+            prepare_threshold=2,
+            options=_OPTIONS,
+            application_name="delinkcious",
+        )
+        return connection
+
+    def _discard(self) -> None:
+        connection: Connection[Any] | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
+
+    def _unavailable(self, error: psycopg.Error) -> Unavailable:
+        if not isinstance(error, psycopg.errors.AdminShutdown):
+            self._down_until = monotonic() + _PAUSE_AFTER_FAILURE
+        logger.warning("database_unavailable", database=self.name, reason=_first_line(error))
+        return Unavailable(f"{self.name} does not answer.", retry_after=1)
+
+
+def _hung_up(connection: Connection[Any]) -> bool:
+    """Tells whether the server closed an idle connection, by a look at the socket (1 µs).
+
+    An idle connection has nothing to read, unless the server said goodbye.
+    """
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+class AsyncDatabase:
+    """One Postgres database for a worker: psycopg's pool, and its health."""
+
+    def __init__(self, name: str, address: PostgresAddress, *, max_size: int = 4) -> None:
+        self.name = name
+        self.pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+            kwargs={
+                **address.parameters(),
+                "autocommit": True,
+                "connect_timeout": _CONNECT_TIMEOUT,
+                "options": _OPTIONS,
+                "application_name": "delinkcious",
+            },
+            min_size=1,
+            max_size=max_size,
+            timeout=5,
+            reconnect_timeout=float("inf"),
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+            name=name,
+        )
+
+    async def open(self) -> None:
+        """Starts connecting, without waiting for it: the database may come later."""
+        await self.pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self.pool.close()
+
+    async def ping(self) -> None:
+        """Raises unless the database answers."""
+        async with self.pool.connection(timeout=1) as connection:
+            await connection.execute("SELECT 1")

@@ -1,0 +1,1 @@
+"""REST: the app factory and its middleware, the server, and the client."""

@@ -1,0 +1,51 @@
+"""Who may call an internal endpoint: mutual authentication of REST services.
+
+Each view names its callers with `allow`; the check runs before the request's body is read. A view
+that names nobody can be called by nobody, so forgetting it shows at the first call.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from flask import Flask, current_app, g, request
+
+from delinkcious.auth import ANONYMOUS, CALLER_TOKEN_HEADER, MutualAuth
+from delinkcious.errors import PermissionDenied, Unauthenticated
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ATTRIBUTE: Final = "__callers__"
+
+
+def allow(*callers: str) -> Callable[[F], F]:
+    """Declares the services that may call a view."""
+
+    def mark(view: F) -> F:
+        setattr(view, _ATTRIBUTE, frozenset(callers))
+        return view
+
+    return mark
+
+
+def callers_of(view: Callable[..., Any]) -> frozenset[str]:
+    """Returns the services that a view declares."""
+    return getattr(view, _ATTRIBUTE, frozenset())
+
+
+def install(app: Flask, auth: MutualAuth) -> None:
+    """Checks the caller of every request that matches a route."""
+
+    def check() -> None:
+        if request.url_rule is None:
+            return
+        caller = auth.caller_of(request.headers.get(CALLER_TOKEN_HEADER))
+        if caller is None:
+            raise Unauthenticated(
+                f"The header {CALLER_TOKEN_HEADER} is missing, or its token is not known here."
+            )
+        g.caller = caller
+        view = current_app.view_functions[request.url_rule.endpoint]
+        if caller not in callers_of(view) and caller != ANONYMOUS:
+            raise PermissionDenied(f"{caller} may not call this.")
+
+    app.before_request(check)

@@ -1,0 +1,139 @@
+"""Requests into values: one Pydantic model each, with every wrong field named.
+
+Views get what they read as their argument::
+
+    @app.post("/links")
+    @reads(app, AddLink, BODY)
+    def add_link(link: AddLink) -> Response: ...
+"""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Annotated, Any, Final, Literal, TypeVar, get_origin
+
+import orjson
+from apiflask import APIFlask
+from flask import request
+from pydantic import AfterValidator, BaseModel, ValidationError
+from werkzeug.datastructures import MultiDict
+
+from delinkcious.errors import InvalidArgument, UnsupportedMediaType, Violation
+
+M = TypeVar("M", bound=BaseModel)
+View = Callable[..., Any]
+Location = Literal["query", "json", "json_or_form"]
+
+QUERY: Final = "query"
+JSON: Final = "json"
+ANY: Final = "json_or_form"
+"""JSON, a form, or query parameters, as the clients of the original send them."""
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain the character NUL")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_no_nul)]
+"""A string that every store can hold."""
+
+
+def reads(app: APIFlask, model: type[M], location: Location) -> Callable[[View], View]:
+    """Decodes what a view reads and passes it on as the last positional argument.
+
+    The view raises `InvalidArgument` naming each wrong field, or `UnsupportedMediaType`.
+    """
+    decode = query if location == QUERY else json_body if location == JSON else any_body
+
+    def decorate(view: View) -> View:
+        app.input(model, location=location)(view)  # for the OpenAPI document
+
+        @wraps(view)
+        def decode_and_call(**path: str) -> Any:
+            return view(*path.values(), decode(model))
+
+        return decode_and_call
+
+    return decorate
+
+
+def query(model: type[M]) -> M:
+    """Decodes the query string."""
+    return _validate(model, _flatten(model, request.args))
+
+
+def json_body(model: type[M]) -> M:
+    """Decodes a JSON body."""
+    if request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
+        raise UnsupportedMediaType("The body must be application/json.")
+    return _validate(model, _json_object())
+
+
+def any_body(model: type[M]) -> M:
+    """Decodes a JSON body, a form, or without a body the query parameters."""
+    mimetype = request.mimetype
+    if mimetype == "application/json" or mimetype.endswith("+json"):
+        return _validate(model, _json_object())
+    if mimetype in {_FORM, _MULTIPART}:
+        return _validate(model, _flatten(model, request.form or request.args))
+    if request.get_data():
+        raise UnsupportedMediaType(
+            "The body must be application/json or application/x-www-form-urlencoded."
+        )
+    return query(model)
+
+
+def _json_object() -> dict[str, Any]:
+    try:
+        content = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError as error:
+        raise InvalidArgument.of("body", f"is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise InvalidArgument.of("body", "must be a JSON object")
+    return content
+
+
+def _flatten(model: type[BaseModel], values: MultiDict[str, str]) -> dict[str, Any]:
+    """Returns lists for the fields that are lists, and the only value of every other one."""
+    flat: dict[str, Any] = {}
+    for name, given in values.lists():
+        field = model.model_fields.get(name)
+        if field is not None and _is_list(field.annotation):
+            flat[name] = given
+        elif len(given) > 1 and field is not None:
+            raise InvalidArgument.of(name, "is given more than once")
+        else:
+            flat[name] = given[0]
+    return flat
+
+
+def _is_list(annotation: Any) -> bool:
+    if get_origin(annotation) in {list, tuple}:
+        return True
+    return any(get_origin(part) in {list, tuple} for part in getattr(annotation, "__args__", ()))
+
+
+def _validate(model: type[M], values: Mapping[str, Any]) -> M:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise to_invalid_argument(error) from None
+
+
+def to_invalid_argument(error: ValidationError) -> InvalidArgument:
+    """Returns our error for Pydantic's, with a violation for each wrong field."""
+    violations = [
+        Violation(
+            ".".join(str(part) for part in mistake["loc"]) or "body",
+            "is required"
+            if mistake["type"] == "missing"
+            else mistake["msg"].removeprefix("Value error, "),
+        )
+        for mistake in error.errors(include_url=False, include_input=False)
+    ]
+    detail = "; ".join(f"{v.field}: {v.detail}" for v in violations)
+    return InvalidArgument(detail, violations=violations)

@@ -1,0 +1,189 @@
+"""Runs one role of one service: everything around it that every service needs.
+
+A service's ``__main__`` names its settings and its roles; the rest is here: arguments,
+configuration, logs, traces, the management port, signals, draining, and the exit code.
+"""
+
+import argparse
+import asyncio
+import inspect
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, NoReturn, TypeVar
+
+import structlog
+
+from delinkcious import logging, tracing
+from delinkcious.config import ConfigurationError, ServiceSettings
+from delinkcious.health import Health
+from delinkcious.info import describe
+from delinkcious.management import ManagementServer
+from delinkcious.metrics import BUILD_INFO
+
+logger = structlog.get_logger()
+
+S = TypeVar("S", bound=ServiceSettings)
+Runner = Callable[[asyncio.Event], Awaitable[None]]
+
+_EX_CONFIG: Final = 78
+_EX_UNAVAILABLE: Final = 69
+
+
+class StartError(Exception):
+    """The process cannot start; the message is one clear line for the operator."""
+
+
+@dataclass(frozen=True)
+class Runtime(Generic[S]):
+    """What a role is given: its settings, and where to report what it depends on."""
+
+    settings: S
+    role: str
+    health: Health
+
+    def serve_http(self, app: Callable[..., Any], *, threads: int) -> None:
+        """Serves a WSGI application until the process is told to stop."""
+        from delinkcious.http.server import WsgiServer  # workers do not pay for the server
+
+        settings = self.settings
+        server = WsgiServer(
+            app,
+            settings.bind_address,
+            settings.port,
+            threads=threads,
+            on_stop=self._stopping,
+            drain_delay=settings.drain_delay,
+        )
+        self.health.started()
+        logger.info("listening", host=settings.bind_address, port=settings.port)
+        server.run()
+
+    async def run_until_stopped(self, *runners: Runner) -> None:
+        """Runs the loops of a worker until the process is told to stop, and waits for them to end.
+
+        A loop that fails ends the process, because what supervises it starts it afresh.
+        """
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop_runners, stop)
+        self.health.started()
+        async with asyncio.TaskGroup() as group:
+            for runner in runners:
+                group.create_task(_run(runner, stop))
+
+    def _stop_runners(self, stop: asyncio.Event) -> None:
+        self._stopping()
+        stop.set()
+
+    def _stopping(self) -> None:
+        self.health.drain()
+        logger.info("stopping", grace_period=self.settings.grace_period)
+        _exit_after(self.settings.grace_period)
+
+
+Role = Callable[[Runtime[S]], Awaitable[None] | None]
+
+
+def run(
+    settings_type: type[S],
+    *,
+    roles: Mapping[str, Role[S]],
+    commands: Mapping[str, Role[S]] | None = None,
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Runs the role or command that the command line names.
+
+    Args:
+        roles: run until told to stop, with a management port; coroutine functions get a loop.
+        commands: run to their end, without one.
+    """
+    commands = commands or {}
+    chosen = _parse(settings_type.service_name, {**roles, **commands}, arguments)
+    name = settings_type.service_name
+    try:
+        settings = settings_type.load()
+        logging.configure(name, settings.log_level, chosen)
+        tracing.configure(name, routing_headers=settings.routing_header_names())
+        runtime = Runtime(settings, chosen, Health())
+        if chosen in roles:
+            _run_role(runtime, roles[chosen])
+        else:
+            _call(commands[chosen], runtime)
+    except ConfigurationError as error:
+        _fail(name, f"configuration error: {error}", _EX_CONFIG)
+    except StartError as error:
+        _fail(name, str(error), _EX_UNAVAILABLE)
+    finally:
+        tracing.shutdown()
+
+
+def _run_role(runtime: Runtime[S], role: Role[S]) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the role has its own handler
+    settings = runtime.settings
+    info = describe(settings.service_name, runtime.role)
+    BUILD_INFO.labels(settings.service_name, runtime.role, info["version"], info["revision"]).set(1)
+    try:
+        management = ManagementServer(
+            settings.bind_address, settings.management_port, runtime.health, info
+        )
+    except OSError as error:
+        raise StartError(f"management port {settings.management_port}: {error.strerror}") from None
+    management.start()
+    logger.info("starting", configuration=settings.redacted(), **info)
+    try:
+        _call(role, runtime)
+    finally:
+        management.close()
+    logger.info("stopped")
+
+
+def _call(role: Role[S], runtime: Runtime[S]) -> None:
+    if inspect.iscoroutinefunction(role):
+        asyncio.run(role(runtime))
+    else:
+        role(runtime)
+
+
+async def _run(runner: Runner, stop: asyncio.Event) -> None:
+    try:
+        await runner(stop)
+    except Exception:
+        logger.exception("worker_failed", runner=getattr(runner, "__qualname__", repr(runner)))
+        raise
+    if not stop.is_set():
+        raise RuntimeError(f"{runner!r} ended by itself")
+
+
+def _exit_after(seconds: float) -> None:
+    """Ends the process by force if it has not ended by itself by then."""
+
+    def give_up() -> None:
+        logger.error("grace_period_over", grace_period=seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+
+
+def _parse(
+    service: str, choices: Mapping[str, Callable[..., Any]], arguments: Sequence[str] | None
+) -> str:
+    parser = argparse.ArgumentParser(
+        prog=service, description="Configuration comes from the environment; see the README."
+    )
+    subparsers = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
+    for name, function in choices.items():
+        subparsers.add_parser(name, help=(inspect.getdoc(function) or "").partition("\n")[0])
+    return str(parser.parse_args(arguments).role)
+
+
+def _fail(service: str, message: str, status: int) -> NoReturn:
+    for line in message.splitlines():
+        print(f"{service}: {line}", file=sys.stderr)
+    sys.exit(status)
