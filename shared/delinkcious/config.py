@@ -8,7 +8,7 @@ unset.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -35,15 +35,15 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PostgresAddress:
-    """How to reach one Postgres database. The password stays out of ``repr``."""
+    """One database of a Postgres server. The password stays out of ``repr``."""
 
     host: str
     port: int
-    name: str
     user: str
-    password: SecretStr
+    password: str = field(repr=False)
+    name: str = "postgres"
 
     def parameters(self) -> dict[str, Any]:
         """Returns the libpq connection parameters."""
@@ -52,7 +52,7 @@ class PostgresAddress:
             "port": self.port,
             "dbname": self.name,
             "user": self.user,
-            "password": self.password.get_secret_value() or None,
+            "password": self.password or None,
         }
 
 

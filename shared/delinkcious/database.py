@@ -1,21 +1,22 @@
 """Postgres for the services: connections, transactions, and their errors as ours.
 
-Request threads each own one connection: a checkout from a pool costs as much as a small query, and
-the number of threads bounds the number of connections anyway (ADR-0005). Workers, which are asyncio,
+Request threads each own one connection: a checkout from a pool costs as much as a small query,
+and the number of threads bounds that of connections anyway (ADR-0005). Workers, which are asyncio,
 use psycopg's pool.
 """
 
+import asyncio
 import select
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg
 import structlog
 from psycopg import Connection
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from delinkcious.config import PostgresAddress
 from delinkcious.errors import Unavailable
@@ -140,15 +141,21 @@ class AsyncDatabase:
             name=name,
         )
 
-    async def open(self) -> None:
-        """Starts connecting, without waiting for it: the database may come later."""
-        await self.pool.open(wait=False)
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        await self.pool.open(wait=False)  # the database may come later
+        return self
 
-    async def close(self) -> None:
-        """Closes every connection."""
+    async def __aexit__(self, *_error: object) -> None:
         await self.pool.close()
 
-    async def ping(self) -> None:
-        """Raises unless the database answers."""
+    def check(self) -> None:
+        """Raises unless the database answers; for readiness, from another thread."""
+        try:
+            asyncio.run_coroutine_threadsafe(self._ping(), self._loop).result(_CONNECT_TIMEOUT)
+        except (psycopg.Error, PoolTimeout, TimeoutError):
+            raise Unavailable(f"{self.name} does not answer.") from None
+
+    async def _ping(self) -> None:
         async with self.pool.connection(timeout=1) as connection:
             await connection.execute("SELECT 1")

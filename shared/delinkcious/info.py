@@ -14,7 +14,7 @@ def describe(service: str, role: str) -> dict[str, str]:
     return {
         "name": service,
         "role": role,
-        "version": _version(service),
+        "version": version_of(service),
         "revision": os.environ.get("GIT_REVISION") or "unknown",
         "build_time": os.environ.get("BUILD_TIME") or "unknown",
         "instance": f"{socket.gethostname()}:{os.getpid()}",
@@ -22,7 +22,8 @@ def describe(service: str, role: str) -> dict[str, str]:
     }
 
 
-def _version(service: str) -> str:
+def version_of(service: str) -> str:
+    """Returns the version of the installed distribution of a service."""
     try:
         return version("delinkcious-" + service.removesuffix("-manager"))
     except PackageNotFoundError:

@@ -98,7 +98,7 @@ def _url(address: PostgresAddress) -> URL:
     return URL.create(
         "postgresql+psycopg",
         username=address.user,
-        password=address.password.get_secret_value() or None,
+        password=address.password or None,
         host=address.host,
         port=address.port,
         database=address.name,

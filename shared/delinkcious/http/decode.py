@@ -3,18 +3,18 @@
 Views get what they read as their argument::
 
     @app.post("/links")
-    @reads(app, AddLink, BODY)
+    @reads(app, AddLink, JSON)
     def add_link(link: AddLink) -> Response: ...
 """
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Annotated, Any, Final, Literal, TypeVar, get_origin
+from typing import Any, Final, Literal, TypeVar, get_origin
 
 import orjson
 from apiflask import APIFlask
 from flask import request
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
 from delinkcious.errors import InvalidArgument, UnsupportedMediaType, Violation
@@ -32,20 +32,10 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
 
 
-def _no_nul(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("must not contain the character NUL")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_no_nul)]
-"""A string that every store can hold."""
-
-
 def reads(app: APIFlask, model: type[M], location: Location) -> Callable[[View], View]:
     """Decodes what a view reads and passes it on as the last positional argument.
 
-    The view raises `InvalidArgument` naming each wrong field, or `UnsupportedMediaType`.
+    Raises, in the view: `InvalidArgument` naming each wrong field, or `UnsupportedMediaType`.
     """
     decode = query if location == QUERY else json_body if location == JSON else any_body
 

@@ -4,16 +4,12 @@ import socket
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from delinkcious import config
+
 
 @dataclass(frozen=True)
-class PostgresAddress:
+class PostgresAddress(config.PostgresAddress):
     """One database of a PostgreSQL server."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    name: str = "postgres"
 
     @property
     def conninfo(self) -> str:

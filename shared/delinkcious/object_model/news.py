@@ -1,0 +1,51 @@
+"""News: what the people whom a user follows did with their links."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE
+
+
+class NewsEventType(StrEnum):
+    """What happened to a link."""
+
+    LINK_ADDED = "link_added"
+    LINK_UPDATED = "link_updated"
+    LINK_DELETED = "link_deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class NewsEvent:
+    """One entry of a feed.
+
+    Attributes:
+        id: of the event that caused it; ids sort by time.
+        username: who did it.
+    """
+
+    id: str
+    event_type: NewsEventType
+    username: str
+    url: str
+    title: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewsPage:
+    """A page of a feed, newest first."""
+
+    events: tuple[NewsEvent, ...]
+    next_token: str | None
+
+
+class NewsManager(Protocol):
+    """Keeps a feed for each user."""
+
+    def get_news(
+        self, username: str, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> NewsPage:
+        """Returns a page of the user's feed."""
+        ...
