@@ -1,0 +1,1 @@
+"""Developer tools: development only, never part of what ships."""
