@@ -6,6 +6,7 @@ configuration, logs, traces, the management port, signals, draining, and the exi
 
 import argparse
 import asyncio
+import importlib
 import inspect
 import os
 import signal
@@ -18,7 +19,7 @@ from typing import Any, Final, Generic, NoReturn, TypeVar
 import structlog
 
 from delinkcious import logging, tracing
-from delinkcious.config import ConfigurationError, ServiceSettings
+from delinkcious.config import ConfigurationError, PostgresAddress, ServiceSettings
 from delinkcious.health import Health
 from delinkcious.info import describe
 from delinkcious.management import ManagementServer
@@ -61,6 +62,12 @@ class Runtime(Generic[S]):
         self.health.started()
         logger.info("listening", host=settings.bind_address, port=settings.port)
         server.run()
+
+    def migrate(self, address: PostgresAddress, package: str) -> None:
+        """Brings a database up to date with the revisions in a package."""
+        from delinkcious.migrations import migrate  # only this command pays for SQLAlchemy
+
+        migrate(address, importlib.import_module(package))
 
     async def run_until_stopped(self, *runners: Runner) -> None:
         """Runs the loops of a worker until the process is told to stop, and waits for them to end.

@@ -3,16 +3,13 @@
 import asyncio
 
 from delinkcious.auth import MutualAuth
-from delinkcious.database import AsyncDatabase, Database
-from delinkcious.messaging.broker import Broker
-from delinkcious.messaging.consumer import Consumer
+from delinkcious.database import Database
 from delinkcious.messaging.event import Event
-from delinkcious.messaging.publisher import Publisher
 from delinkcious.messaging.streams import LINKS
-from delinkcious.outbox import Relay
 from delinkcious.service import Runtime, run
-from link_service import events
+from delinkcious.worker import Outbox, Subscription, run_worker
 from link_service.config import LinkSettings
+from link_service.events import CHECKED, to_check_result
 from link_service.http import create_link_app
 from link_service.manager import LinkManager
 from link_service.postgres import PostgresLinkStore
@@ -32,32 +29,22 @@ def serve(runtime: Runtime[LinkSettings]) -> None:
 
 async def work(runtime: Runtime[LinkSettings]) -> None:
     """Publish the outbox, and take in the results of checks."""
-    settings = runtime.settings
     manager = _manager(runtime)
 
     async def record_check(event: Event) -> None:
-        await asyncio.to_thread(manager.record_check, events.to_check_result(event.data))
+        await asyncio.to_thread(manager.record_check, to_check_result(event.data))
 
-    async with (
-        AsyncDatabase("link-db", settings.link_db) as database,
-        Broker(settings.nats.host, settings.nats.port, settings.service_name) as broker,
-    ):
-        runtime.health.add("nats", broker.check)
-        relay = Relay(database.pool, Publisher(broker), events.SOURCE)
-        checks = Consumer(
-            broker, stream=LINKS, name="link-checks", subjects=[events.CHECKED], handle=record_check
-        )
-        await runtime.run_until_stopped(relay.run, checks.run)
+    await run_worker(
+        runtime,
+        nats=runtime.settings.nats,
+        outbox=Outbox("link-db", runtime.settings.link_db),
+        subscriptions=[Subscription(LINKS, "link-checks", [CHECKED], record_check)],
+    )
 
 
 def migrate(runtime: Runtime[LinkSettings]) -> None:
     """Create the database if it is missing and bring its schema up to date."""
-    from delinkcious.migrations import (
-        migrate as bring_up_to_date,
-    )  # only here SQLAlchemy is paid for
-    from link_service import migrations
-
-    bring_up_to_date(runtime.settings.link_db, migrations)
+    runtime.migrate(runtime.settings.link_db, "link_service.migrations")
 
 
 if __name__ == "__main__":

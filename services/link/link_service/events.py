@@ -7,8 +7,6 @@ from typing import Any, Final
 from delinkcious.object_model.links import CheckResult, Link
 from delinkcious.outbox import Entry
 
-SOURCE: Final = "/link-manager"
-
 ADDED: Final = "links.added"
 UPDATED: Final = "links.updated"
 DELETED: Final = "links.deleted"

@@ -19,7 +19,8 @@ Text = Annotated[str, AfterValidator(_no_nul)]
 Username = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,63}$",
+        max_length=64,
+        pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
         description="a GitHub login: letters, digits and single hyphens",
         examples=["alice"],
     ),

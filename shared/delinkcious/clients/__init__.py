@@ -1,0 +1,1 @@
+"""One client for each remote service, with the Protocol of the manager it stands for."""
