@@ -1,0 +1,181 @@
+"""Run a service for real: ``python -m <module> <role>`` in a process of its own, on free ports.
+
+A test says what the process is to be configured with, and gets an environment with nothing else in
+it. Whatever way the test ends, the process does not outlive it.
+"""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from delinkcious.testing.lifeline import die_with_parent
+from delinkcious.testing.waiting import free_port, wait_until
+
+HOST = "127.0.0.1"
+_INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONPATH", "COVERAGE_PROCESS_START")
+_STOPPING = 40.0
+
+
+class ServiceProcess:
+    """One role of one service; a context manager that starts it and, at the end, stops it.
+
+    It may be stopped or killed, and started again on the same ports, as often as the test likes.
+
+    Args:
+        env: its configuration; ports and the address to bind are chosen here unless given.
+        log: the file that takes what it writes to stderr; by default one that goes with it.
+    """
+
+    def __init__(
+        self, module: str, role: str, env: Mapping[str, str], *, log: Path | None = None
+    ) -> None:
+        self.name = f"{module} {role}"
+        self.port = int(env.get("PORT") or free_port())
+        self.management_port = int(env.get("MANAGEMENT_PORT") or free_port())
+        self._command = [sys.executable, "-m", module, role]
+        self._environment = environment(
+            {"PORT": str(self.port), "MANAGEMENT_PORT": str(self.management_port), **env}
+        )
+        self._folder = tempfile.TemporaryDirectory(prefix="delinkcious-process-")
+        self._log = log or Path(self._folder.name) / "stderr"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.kill()
+        self._folder.cleanup()
+
+    @property
+    def pid(self) -> int:
+        """The process that runs, or ran last."""
+        return self._started().pid
+
+    @property
+    def url(self) -> str:
+        """Where it serves, if its role does."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Starts it, without waiting for anything."""
+        if self.running:
+            raise RuntimeError(f"{self.name} runs already")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for pytest, which stops it in order
+                preexec_fn=die_with_parent(signal.SIGKILL),
+            )
+
+    def readiness(self) -> dict[str, Any]:
+        """What it answers on ``/readiness``; empty while it answers nothing."""
+        return orjson.loads(self.management("/readiness") or b"{}")  # type: ignore[no-any-return]
+
+    def management(self, path: str) -> bytes:
+        """What it answers on its management port, whatever the status; empty if nothing."""
+        connection = http.client.HTTPConnection(HOST, self.management_port, timeout=5)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return b""
+        finally:
+            connection.close()
+
+    def wait_ready(self, timeout: float = 30) -> None:
+        """Waits until it says that it is ready; fails at once if it ends instead."""
+        self._wait_for("ready", timeout)
+
+    def wait_not_ready(self, timeout: float = 30) -> str:
+        """Waits until it says that it is not ready, and returns the reason that it gives."""
+        return str(self._wait_for("not ready", timeout)["reason"])
+
+    def wait(self, timeout: float = _STOPPING) -> int:
+        """Waits until it ends by itself, and returns its exit code."""
+        return self._started().wait(timeout)
+
+    def terminate(self, timeout: float = _STOPPING) -> int:
+        """Asks it to stop, as a platform does, and returns its exit code."""
+        self._started().terminate()
+        return self.wait(timeout)
+
+    def kill(self) -> None:
+        """Ends it at once, as a crash would; nothing happens if it does not run."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def output(self) -> str:
+        """What it has written to stderr."""
+        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+
+    def logs(self) -> list[dict[str, Any]]:
+        """The lines of its log, decoded."""
+        return [orjson.loads(line) for line in self.output().splitlines() if line.startswith("{")]
+
+    def _wait_for(self, status: str, timeout: float) -> dict[str, Any]:
+        def reached() -> dict[str, Any] | None:
+            if not self.running:
+                raise RuntimeError(f"{self.name} ended: {self._tail()}")
+            readiness = self.readiness()
+            return readiness if readiness.get("status") == status else None
+
+        try:
+            return wait_until(reached, timeout, message=f"{self.name} says {status}")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; it says {self.readiness()}: {self._tail()}") from None
+
+    def _tail(self) -> str:
+        return self.output()[-2000:]
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._process
+
+
+def run_command(
+    module: str, command: str, env: Mapping[str, str], timeout: float = 60
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a command of a service, such as ``migrate``, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", module, command],
+        env=environment({"PORT": str(free_port()), **env}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        preexec_fn=die_with_parent(signal.SIGKILL),
+    )
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process of the tests: what any program needs, and these settings."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "BIND_ADDRESS": HOST, **settings}
