@@ -32,6 +32,7 @@ __all__ = [
     "detach",
     "extract",
     "inject",
+    "propagated_headers",
     "span",
     "start_span",
 ]
@@ -83,6 +84,11 @@ def install(provider: TracerProvider, routing_headers: Sequence[str] = ()) -> Tr
 def shutdown() -> None:
     """Sends what is still buffered."""
     _Tracing.provider.shutdown()
+
+
+def propagated_headers() -> tuple[str, ...]:
+    """Returns the names, in lower case, of the headers that `extract` looks at."""
+    return ("traceparent", "tracestate", "baggage", *_Tracing.routing_headers)
 
 
 def extract(headers: Mapping[str, str]) -> Context:

@@ -24,7 +24,7 @@ from delinkcious.object_model.links import (
 from delinkcious.object_model.paging import encode_token
 from delinkcious.outbox import Entry
 from link_service.ports import SavedUrl
-from link_service.queries import LINK_JSON, page_of_links
+from link_service.queries import LINK_JSON, URL_COLUMNS, page_of_links
 
 _REGEX_TIMEOUT: Final = "1s"
 
@@ -36,28 +36,34 @@ _RESERVE: Final = """
     RETURNING link_count
 """
 _INSERT: Final = f"""
-    WITH l AS (
+    WITH link AS (
         INSERT INTO links (username, url_id, url, title, description, tags, visibility)
         VALUES (%(username)s, %(url_id)s, %(url)s, %(title)s, %(description)s, %(tags)s,
                 %(visibility)s)
         ON CONFLICT (username, url_id) DO NOTHING
         RETURNING *
     )
-    SELECT {LINK_JSON} FROM l JOIN urls u ON u.id = l.url_id
+    SELECT {LINK_JSON}
+    FROM (SELECT link.*, {URL_COLUMNS} FROM link JOIN urls u ON u.id = link.url_id) l
 """
 _LOCK: Final = f"""
-    SELECT {LINK_JSON} FROM links l JOIN urls u ON u.id = l.url_id
-    WHERE l.username = %(username)s AND u.digest = %(digest)s
-    FOR UPDATE OF l
+    SELECT {LINK_JSON}
+    FROM (
+        SELECT links.*, {URL_COLUMNS}
+        FROM links JOIN urls u ON u.id = links.url_id
+        WHERE links.username = %(username)s AND u.digest = %(digest)s
+        FOR UPDATE OF links
+    ) l
 """
 _UPDATE: Final = f"""
-    WITH l AS (
+    WITH link AS (
         UPDATE links SET title = %(title)s, description = %(description)s, tags = %(tags)s,
                          visibility = %(visibility)s, updated_at = now()
         WHERE id = %(id)s
         RETURNING *
     )
-    SELECT {LINK_JSON} FROM l JOIN urls u ON u.id = l.url_id
+    SELECT {LINK_JSON}
+    FROM (SELECT link.*, {URL_COLUMNS} FROM link JOIN urls u ON u.id = link.url_id) l
 """
 _INSERT_TAGS: Final = """
     INSERT INTO link_tags (username, tag, created_at, link_id)
@@ -87,7 +93,7 @@ class PostgresLinkStore:
             if query.url_regex or query.title_regex or query.description_regex:
                 rows = _search(connection, statement, parameters)
             else:
-                rows = connection.execute(statement.encode(), parameters).fetchall()
+                rows = connection.execute(statement, parameters).fetchall()
         return _page(rows, query.page_size)
 
     def get_tags(self, username: str) -> list[TagCount]:
@@ -217,13 +223,13 @@ class PostgresLinkTransaction:
 
 
 def _search(
-    connection: Connection[Any], statement: str, parameters: dict[str, Any]
+    connection: Connection[Any], statement: bytes, parameters: dict[str, Any]
 ) -> list[tuple[str, int, int]]:
     """Runs a query with regular expressions, which may be wrong or take for ever."""
     try:
         with connection.transaction():
             connection.execute(f"SET LOCAL statement_timeout = '{_REGEX_TIMEOUT}'".encode())
-            return connection.execute(statement.encode(), parameters).fetchall()
+            return connection.execute(statement, parameters).fetchall()
     except psycopg.errors.InvalidRegularExpression:
         raise InvalidArgument.of(
             _wrong_regex(connection, parameters), "is not a regular expression"

@@ -4,6 +4,7 @@ The three share one start and one end, and the same route, status and caller, so
 middleware: taking them apart would look each of these up three times a request.
 """
 
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Final
 
@@ -36,21 +37,25 @@ _durations: Final = _Children()
 
 def install(app: Flask) -> None:
     """Observes every request; to be the first middleware, so that nothing escapes it."""
-    app.before_request(_begin)
+    app.before_request(_begin_with(tracing.propagated_headers()))
     app.after_request(_end)
     app.teardown_request(_leave)
 
 
-def _begin() -> None:
-    g.started = perf_counter()
-    headers = {name.lower(): value for name, value in request.headers}
-    route = request.url_rule.rule if request.url_rule else _UNMATCHED
-    g.route = route
-    context = tracing.extract(headers)
-    g.span = tracing.start_span(
-        f"{request.method} {route}", kind=tracing.SpanKind.SERVER, context=context
-    )
-    g.trace_token = tracing.attach(g.span, context)
+def _begin_with(propagated: Sequence[str]) -> Callable[[], None]:
+    keys = [(name, f"HTTP_{name.upper().replace('-', '_')}") for name in propagated]
+
+    def begin() -> None:
+        g.started = perf_counter()
+        environ = request.environ
+        context = tracing.extract({name: environ[key] for name, key in keys if key in environ})
+        g.route = request.url_rule.rule if request.url_rule else _UNMATCHED
+        g.span = tracing.start_span(
+            f"{request.method} {g.route}", kind=tracing.SpanKind.SERVER, context=context
+        )
+        g.trace_token = tracing.attach(g.span, context)
+
+    return begin
 
 
 def _end(response: Response) -> Response:

@@ -1,0 +1,31 @@
+"""Parameters in paths: a converter for each kind of name that routes hold.
+
+A path with something that cannot be such a name matches no route, so it is not found.
+"""
+
+from typing import Final
+
+from flask import Flask
+from pydantic import TypeAdapter
+from pydantic import ValidationError as NotValid
+from werkzeug.routing import BaseConverter, ValidationError
+
+from delinkcious.schemas.common import Username
+
+_USERNAME: Final = TypeAdapter(Username)
+
+
+class UsernameConverter(BaseConverter):
+    """``<username:name>``: a username, in lower case however it was written."""
+
+    def to_python(self, value: str) -> str:
+        """Returns the username, or has the route not match."""
+        try:
+            return _USERNAME.validate_python(value)
+        except NotValid:
+            raise ValidationError from None
+
+
+def install(app: Flask) -> None:
+    """Makes the converters known to the routes of an application."""
+    app.url_map.converters["username"] = UsernameConverter
