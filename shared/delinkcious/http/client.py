@@ -14,16 +14,15 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import orjson
-import pybreaker
 import pycurl
-import stamina
 import structlog
 
 from delinkcious import errors, tracing
 from delinkcious.auth import CALLER_TOKEN_HEADER
 from delinkcious.config import Address
 from delinkcious.errors import DelinkciousError, Unavailable
-from delinkcious.metrics import BREAKER_OPEN, CLIENT_DURATION
+from delinkcious.metrics import CLIENT_DURATION
+from delinkcious.policy import Policy
 
 logger = structlog.get_logger()
 
@@ -46,41 +45,12 @@ class Reply:
         return orjson.loads(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How long to wait, how often to try again, and when to stop trying.
-
-    Args:
-        connect_timeout: seconds until the connection stands.
-        timeout: seconds until the whole response is there, each attempt.
-        attempts: at most, for calls that are safe to repeat.
-        breaker_failures: in a row, after which calls are refused at once.
-        breaker_seconds: until one call may try again.
-    """
-
-    connect_timeout: float = 1.0
-    timeout: float = 5.0
-    attempts: int = 3
-    breaker_failures: int = 5
-    breaker_seconds: float = 1.0
-
-
 class _Failure(Exception):
     """The peer did not answer the call; ``sent`` tells whether it may have acted on it."""
 
     def __init__(self, reason: str, *, sent: bool) -> None:
         super().__init__(reason)
         self.sent = sent
-
-
-class _BreakerListener(pybreaker.CircuitBreakerListener):
-    def __init__(self, peer: str) -> None:
-        self._peer = peer
-        BREAKER_OPEN.labels(peer).set(0)
-
-    def state_change(self, cb: Any, old_state: Any, new_state: Any) -> None:  # noqa: ARG002
-        BREAKER_OPEN.labels(self._peer).set(new_state.name == pybreaker.STATE_OPEN)
-        logger.warning("circuit_breaker", peer=self._peer, state=new_state.name)
 
 
 class HttpClient:
@@ -99,11 +69,7 @@ class HttpClient:
         self._token = token
         self._policy = policy or Policy()
         self._local = threading.local()
-        self._breaker = pybreaker.CircuitBreaker(
-            fail_max=self._policy.breaker_failures,
-            reset_timeout=self._policy.breaker_seconds,
-            listeners=[_BreakerListener(peer)],
-        )
+        self._breaker = self._policy.breaker(peer, on=_Failure)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Reply:
         """Reads; tries again when that may help."""
@@ -130,14 +96,15 @@ class HttpClient:
         """
         url = self._base + path + (f"?{_encode(query)}" if query else "")
         body = None if json is None else orjson.dumps(json)
-        repeatable = method in _SAFE if retry is None else retry
+        safe = method in _SAFE if retry is None else retry
         try:
-            return self._attempt(method, url, body)
+            return self._policy.attempt(
+                lambda: self._attempt(method, url, body),
+                lambda error: isinstance(error, _Failure) and (safe or not error.sent),
+            )
         except _Failure as failure:
-            if not (repeatable or not failure.sent):
-                raise self._unavailable(failure) from None
-            first = failure
-        return self._retry(method, url, body, repeatable, first)
+            logger.warning("peer_unavailable", peer=self.peer, reason=str(failure))
+            raise Unavailable(f"{self.peer} does not answer.", retry_after=1) from None
 
     def check(self) -> None:
         """Raises `Unavailable` unless the peer accepts connections; for readiness."""
@@ -154,34 +121,9 @@ class HttpClient:
         finally:
             handle.close()
 
-    def _retry(
-        self, method: str, url: str, body: bytes | None, repeatable: bool, first: _Failure
-    ) -> Reply:
-        """Tries again with growing, jittered pauses; the first attempt has failed already."""
-        failure = first
-        try:
-            for attempt in stamina.retry_context(
-                on=lambda error: isinstance(error, _Failure) and (repeatable or not error.sent),
-                attempts=max(1, self._policy.attempts - 1),
-                timeout=self._policy.timeout * 2,
-                wait_initial=0.02,
-                wait_max=0.5,
-                wait_jitter=0.05,
-            ):
-                with attempt:
-                    return self._attempt(method, url, body)
-        except _Failure as last:
-            failure = last
-        raise self._unavailable(failure)
-
     def _attempt(self, method: str, url: str, body: bytes | None) -> Reply:
-        try:
-            status, answer, content_type = self._breaker.call(self._perform, method, url, body)
-        except pybreaker.CircuitBreakerError:
-            raise Unavailable(
-                f"{self.peer} does not answer; not asked again for a moment.",
-                retry_after=self._policy.breaker_seconds,
-            ) from None
+        with self._breaker.guard():
+            status, answer, content_type = self._perform(method, url, body)
         if status >= _ERROR:
             raise _error(self.peer, status, answer, content_type)
         return Reply(status, answer)
@@ -230,10 +172,6 @@ class HttpClient:
             headers.append("Content-Type: application/json")
             headers.append("Expect:")
         return headers
-
-    def _unavailable(self, failure: _Failure) -> Unavailable:
-        logger.warning("peer_unavailable", peer=self.peer, reason=str(failure))
-        return Unavailable(f"{self.peer} does not answer.", retry_after=1)
 
 
 def _encode(query: Mapping[str, Any]) -> str:

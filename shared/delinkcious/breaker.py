@@ -1,0 +1,67 @@
+"""The circuit breaker of a client: a peer that keeps failing is left alone for a while.
+
+It guards one attempt at a call, whatever the transport; how a failure is recognised is the
+client's business, and so are retries.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pybreaker
+import structlog
+
+from delinkcious.errors import Unavailable
+from delinkcious.metrics import BREAKER_OPEN
+
+logger = structlog.get_logger()
+
+
+class _Listener(pybreaker.CircuitBreakerListener):
+    def __init__(self, peer: str) -> None:
+        self._peer = peer
+        BREAKER_OPEN.labels(peer).set(0)
+
+    def state_change(self, cb: Any, old_state: Any, new_state: Any) -> None:  # noqa: ARG002
+        BREAKER_OPEN.labels(self._peer).set(new_state.name == pybreaker.STATE_OPEN)
+        logger.warning("circuit_breaker", peer=self._peer, state=new_state.name)
+
+
+class Breaker:
+    """Counts the failures of one peer. Safe to share between threads, and for asyncio.
+
+    Args:
+        failures: in a row, after which calls are refused at once.
+        seconds: until one call may try again.
+        on: the exceptions that are failures of the peer; every other one is an answer.
+    """
+
+    def __init__(
+        self, peer: str, *, failures: int, seconds: float, on: tuple[type[Exception], ...]
+    ) -> None:
+        self._peer = peer
+        self._seconds = seconds
+        self._breaker = pybreaker.CircuitBreaker(
+            fail_max=failures,
+            reset_timeout=seconds,
+            exclude=[lambda error: not isinstance(error, on)],
+            listeners=[_Listener(peer)],
+            throw_new_error_on_trip=False,
+        )
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Runs one attempt at a call.
+
+        Raises:
+            Unavailable: the breaker is open, so there was no attempt.
+        """
+        try:
+            # Not pybreaker's `call`: it holds a lock throughout, so threads would queue up.
+            with self._breaker.calling():
+                yield
+        except pybreaker.CircuitBreakerError:
+            raise Unavailable(
+                f"{self._peer} does not answer; not asked again for a moment.",
+                retry_after=self._seconds,
+            ) from None

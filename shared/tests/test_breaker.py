@@ -1,0 +1,102 @@
+"""The circuit breaker that every client shares."""
+
+from threading import Barrier, Thread
+
+import pytest
+from prometheus_client import REGISTRY
+
+from delinkcious.breaker import Breaker
+from delinkcious.errors import NotFound, Unavailable
+from delinkcious.testing.waiting import wait_until
+
+
+class Failure(Exception):
+    """The peer did not answer."""
+
+
+@pytest.fixture
+def breaker() -> Breaker:
+    return Breaker("peer", failures=2, seconds=0.1, on=(Failure,))
+
+
+def fail(breaker: Breaker) -> None:
+    with pytest.raises(Failure), breaker.guard():
+        raise Failure
+
+
+def is_open() -> bool:
+    return REGISTRY.get_sample_value("delinkcious_circuit_breaker_open", {"peer": "peer"}) == 1
+
+
+def closes(breaker: Breaker) -> bool:
+    try:
+        with breaker.guard():
+            return True
+    except Unavailable:
+        return False
+
+
+def test_calls_pass_and_their_errors_too(breaker: Breaker) -> None:
+    with breaker.guard():
+        pass
+    fail(breaker)
+
+
+def test_it_opens_after_so_many_failures_in_a_row(breaker: Breaker) -> None:
+    fail(breaker)
+    fail(breaker)
+    with pytest.raises(Unavailable, match="peer does not answer") as refused, breaker.guard():
+        pytest.fail("it was called")
+    assert refused.value.retry_after == 0.1
+    assert is_open()
+
+
+def test_a_success_between_keeps_it_closed(breaker: Breaker) -> None:
+    fail(breaker)
+    with breaker.guard():
+        pass
+    fail(breaker)
+    assert not is_open()
+
+
+def test_an_error_that_is_an_answer_is_no_failure(breaker: Breaker) -> None:
+    for _ in range(5):
+        with pytest.raises(NotFound), breaker.guard():
+            raise NotFound("no")
+    assert not is_open()
+
+
+def test_it_closes_when_the_peer_answers_again(breaker: Breaker) -> None:
+    fail(breaker)
+    fail(breaker)
+    wait_until(lambda: closes(breaker), 5)
+    assert not is_open()
+
+
+def test_a_call_that_fails_after_the_pause_opens_it_again(breaker: Breaker) -> None:
+    fail(breaker)
+    fail(breaker)
+
+    def tried_again() -> bool:
+        with pytest.raises((Failure, Unavailable)) as error, breaker.guard():
+            raise Failure
+        return error.type is Failure
+
+    wait_until(tried_again, 5)
+    assert is_open()
+
+
+def test_threads_do_not_wait_for_one_another(breaker: Breaker) -> None:
+    """Each call ends only once both are under way."""
+    together = Barrier(2, timeout=5)
+
+    def call() -> None:
+        with breaker.guard():
+            together.wait()
+
+    threads = [Thread(target=call) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not together.broken
