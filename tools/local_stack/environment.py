@@ -1,0 +1,160 @@
+"""The environment of every process of the local stack.
+
+As in a Kubernetes pod, every process sees the address of every service; what lets it in (a
+database's password, a neighbour's token) goes only to the process that needs it, and always as the
+path of a file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.local_stack.credentials import Credentials
+from tools.local_stack.layout import (
+    API_GATEWAY,
+    IDENTITY_PROVIDER,
+    LINK,
+    LINK_CHECKER,
+    NEWS,
+    SOCIAL_GRAPH,
+    USER,
+    Layout,
+    Service,
+)
+
+HOST = "127.0.0.1"
+GRACE_PERIOD = 10
+"""Seconds a stopping service may take here; a person waits for it."""
+
+LOCAL_CLIENT_ID = "delinkcious-local"
+
+_DATABASES = {LINK.name: "LINK_DB", SOCIAL_GRAPH.name: "SOCIAL_GRAPH_DB", USER.name: "USER_DB"}
+
+
+class GitHubSecretMissing(Exception):
+    """GitHub is asked for, but not what opens it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "GITHUB_CLIENT_ID is set, so users log in with GitHub itself: set GITHUB_CLIENT_SECRET"
+            " (or GITHUB_CLIENT_SECRET_FILE) too, or unset GITHUB_CLIENT_ID to log in locally"
+        )
+
+
+@dataclass(frozen=True)
+class GitHub:
+    """The OAuth application that users log in through, when that is not the local provider."""
+
+    client_id: str
+    secret_file: Path
+
+    def variables(self) -> dict[str, str]:
+        """What the gateway is told; GITHUB_URL and GITHUB_API_URL it inherits."""
+        return {
+            "GITHUB_CLIENT_ID": self.client_id,
+            "GITHUB_CLIENT_SECRET_FILE": str(self.secret_file),
+        }
+
+
+def github(given: Mapping[str, str], credentials: Credentials) -> GitHub | None:
+    """The GitHub application that the user's environment names, if any.
+
+    Raises GitHubSecretMissing when it names one without a secret.
+    """
+    client_id = given.get("GITHUB_CLIENT_ID")
+    if not client_id:
+        return None
+    if secret_file := given.get("GITHUB_CLIENT_SECRET_FILE"):
+        return GitHub(client_id, Path(secret_file).absolute())
+    if secret := given.get("GITHUB_CLIENT_SECRET"):
+        return GitHub(client_id, credentials.keep("github-client-secret-given", secret))
+    raise GitHubSecretMissing
+
+
+@dataclass(frozen=True)
+class Environments:
+    """Makes the environment of each process of one stack."""
+
+    directory: Path
+    layout: Layout
+    credentials: Credentials
+    github: GitHub | None = None
+
+    def of(self, service: Service, management_port: int | None) -> dict[str, str]:
+        """The variables of one process, beside those that the stack itself was started with."""
+        return {
+            **self._common(service, management_port),
+            **self._addresses(),
+            **self._own(service),
+            **self._mutual_auth(service),
+        }
+
+    def _common(self, service: Service, management_port: int | None) -> dict[str, str]:
+        return {
+            "PORT": str(service.port),
+            "MANAGEMENT_PORT": str(management_port or ""),
+            "BIND_ADDRESS": HOST,
+            "GRACE_PERIOD": str(GRACE_PERIOD),
+            "DELINKCIOUS_LOCAL_DIR": str(self.directory),
+        }
+
+    def _addresses(self) -> dict[str, str]:
+        ports = self.layout.servers
+        return {
+            **_address("LINK_MANAGER", self.layout.port(LINK)),
+            **_address("SOCIAL_GRAPH_MANAGER", self.layout.port(SOCIAL_GRAPH)),
+            **_address("USER_MANAGER", self.layout.port(USER)),
+            **_address("NEWS_MANAGER", self.layout.port(NEWS)),
+            **_address("NEWS_MANAGER_REDIS", ports.redis),
+            **_address("NATS_CLUSTER", ports.nats),
+        }
+
+    def _own(self, service: Service) -> dict[str, str]:
+        """What only this service is told."""
+        if service.name in _DATABASES:
+            return self._database(_DATABASES[service.name])
+        if service.name == NEWS.name:
+            return {"NEWS_MANAGER_REDIS_PASSWORD_FILE": str(self.credentials.redis_password)}
+        if service.name == LINK_CHECKER.name:
+            return {"LINK_CHECKER_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128"}
+        if service.name == API_GATEWAY.name:
+            return {"SECRET_KEY_FILE": str(self.credentials.gateway_key), **self._login()}
+        if service.name == IDENTITY_PROVIDER.name:
+            return self._identity_provider()
+        raise LookupError(service.name)
+
+    def _database(self, prefix: str) -> dict[str, str]:
+        return {
+            **_address(prefix, self.layout.servers.postgres),
+            f"{prefix}_USER": "postgres",
+            f"{prefix}_PASSWORD_FILE": str(self.credentials.postgres_password),
+        }
+
+    def _login(self) -> dict[str, str]:
+        if self.github:
+            return self.github.variables()
+        provider = self.layout.url(IDENTITY_PROVIDER)
+        return {**self._application(), "GITHUB_URL": provider, "GITHUB_API_URL": provider}
+
+    def _identity_provider(self) -> dict[str, str]:
+        return {
+            **self._application(),
+            "IDENTITY_PROVIDER_LOCAL": "true",
+            "IDENTITY_PROVIDER_CALLBACK": f"{self.layout.url(API_GATEWAY)}/login/authorized",
+            "IDENTITY_PROVIDER_DATA": str(self.directory / "identity-provider"),
+        }
+
+    def _application(self) -> dict[str, str]:
+        """The local OAuth application, the same for both its ends."""
+        return {
+            "GITHUB_CLIENT_ID": LOCAL_CLIENT_ID,
+            "GITHUB_CLIENT_SECRET_FILE": str(self.credentials.github_secret),
+        }
+
+    def _mutual_auth(self, service: Service) -> dict[str, str]:
+        file = self.credentials.mutual_auth(service.name)
+        return {"MUTUAL_AUTH_FILE": str(file)} if file.exists() else {}
+
+
+def _address(prefix: str, port: int) -> dict[str, str]:
+    return {f"{prefix}_SERVICE_HOST": HOST, f"{prefix}_SERVICE_PORT": str(port)}
