@@ -20,7 +20,7 @@ client does the reverse, so a remote manager fails with the same errors as a loc
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,17 @@ class DelinkciousError(Exception):
         self.violations = tuple(violations)
         self.retry_after = retry_after
 
+    @classmethod
+    def of(cls, field: str, detail: str) -> Self:
+        """Returns the error about a single field."""
+        return cls(f"{field}: {detail}", violations=[Violation(field, detail)])
+
 
 class InvalidArgument(DelinkciousError):
     """The input is wrong whatever the state of the system."""
 
     code = "invalid-argument"
     title = "Invalid input"
-
-    @classmethod
-    def of(cls, field: str, detail: str) -> "InvalidArgument":
-        """Returns the error about a single field."""
-        return cls(f"{field}: {detail}", violations=[Violation(field, detail)])
 
 
 class Unauthenticated(DelinkciousError):

@@ -11,31 +11,11 @@ import orjson
 from apiflask import APIFlask
 from flask import Response
 from flask.json.provider import JSONProvider
-from pydantic import BaseModel, Field
 
 from delinkcious.auth import MutualAuth
-from delinkcious.errors import PROBLEM_JSON
-from delinkcious.http import callers, observe, problems
+from delinkcious.http import callers, observe, openapi, problems
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-
-
-class ProblemField(BaseModel):
-    """One field of the request that is wrong."""
-
-    field: str
-    detail: str
-
-
-class Problem(BaseModel):
-    """An error, as RFC 9457 describes it."""
-
-    type: str = Field(examples=["urn:delinkcious:problem:not-found"])
-    title: str
-    status: int
-    detail: str
-    trace_id: str = Field(description="finds the request in the logs")
-    errors: list[ProblemField] = Field([], description="the fields that are wrong, if any are")
 
 
 class _Orjson(JSONProvider):
@@ -63,32 +43,21 @@ def create_app(
     app = RestApp(name, title=title, version=version, docs_path=None, json_errors=False)
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         DESCRIPTION=description,
         AUTO_200_RESPONSE=False,
-        VALIDATION_ERROR_STATUS_CODE=400,
-        VALIDATION_ERROR_SCHEMA=Problem,
-        VALIDATION_ERROR_DESCRIPTION="The input is wrong; `errors` names the fields.",
-        HTTP_ERROR_SCHEMA=Problem,
+        AUTO_404_RESPONSE=False,
+        AUTO_AUTH_ERROR_RESPONSE=False,
+        AUTO_VALIDATION_ERROR_RESPONSE=False,
+        AUTO_SERVERS=False,  # the document is the same whatever host it was asked from
     )
     app.url_map.strict_slashes = True
     observe.install(app)
     if auth is not None:
         callers.install(app, auth)
     problems.install(app)
-    app.spec_processor(_problems_have_their_own_type)
+    app.spec_processor(openapi.complete)
     return app
-
-
-def _problems_have_their_own_type(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
-    if isinstance(spec, str):
-        return spec
-    for path in spec.get("paths", {}).values():
-        for operation in path.values():
-            for status, response in operation.get("responses", {}).items():
-                content = response.get("content", {})
-                if status >= "400" and "application/json" in content:
-                    content[PROBLEM_JSON] = content.pop("application/json")
-    return spec
 
 
 def json_response(content: Any, status: int = 200, **headers: str) -> Response:

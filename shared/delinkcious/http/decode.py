@@ -16,6 +16,7 @@ from apiflask import APIFlask
 from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from delinkcious.errors import InvalidArgument, UnsupportedMediaType, Violation
 
@@ -33,7 +34,8 @@ _MULTIPART: Final = "multipart/form-data"
 
 
 def reads(app: APIFlask, model: type[M], location: Location) -> Callable[[View], View]:
-    """Decodes what a view reads and passes it on as the last positional argument.
+    """Decodes what a view reads and passes it on as the last positional argument, after what the
+    decorators around this one pass on and what is in the path.
 
     Raises, in the view: `InvalidArgument` naming each wrong field, or `UnsupportedMediaType`.
     """
@@ -43,8 +45,8 @@ def reads(app: APIFlask, model: type[M], location: Location) -> Callable[[View],
         app.input(model, location=location)(view)  # for the OpenAPI document
 
         @wraps(view)
-        def decode_and_call(**path: str) -> Any:
-            return view(*path.values(), decode(model))
+        def decode_and_call(*caller: Any, **path: str) -> Any:
+            return view(*caller, *path.values(), decode(model))
 
         return decode_and_call
 
@@ -58,28 +60,40 @@ def query(model: type[M]) -> M:
 
 def json_body(model: type[M]) -> M:
     """Decodes a JSON body."""
-    if request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
-        raise UnsupportedMediaType("The body must be application/json.")
-    return _validate(model, _json_object())
+    if not _is_json(request.mimetype):
+        raise UnsupportedMediaType.of("Content-Type", "must be application/json")
+    return _validate(model, _json_object(_body()))
 
 
 def any_body(model: type[M]) -> M:
     """Decodes a JSON body, a form, or without a body the query parameters."""
-    mimetype = request.mimetype
-    if mimetype == "application/json" or mimetype.endswith("+json"):
-        return _validate(model, _json_object())
+    body, mimetype = _body(), request.mimetype
+    if _is_json(mimetype):
+        return _validate(model, _json_object(body))
     if mimetype in {_FORM, _MULTIPART}:
         return _validate(model, _flatten(model, request.form or request.args))
-    if request.get_data():
-        raise UnsupportedMediaType(
-            "The body must be application/json or application/x-www-form-urlencoded."
-        )
+    if body:
+        raise UnsupportedMediaType.of("Content-Type", f"must be application/json or {_FORM}")
     return query(model)
 
 
-def _json_object() -> dict[str, Any]:
+def _is_json(mimetype: str) -> bool:
+    return mimetype == "application/json" or mimetype.endswith("+json")
+
+
+def _body() -> bytes:
+    """Returns the body. Werkzeug refuses one that is said to be over the limit, but silently cuts
+    off one that comes in chunks, without a length.
+    """
+    body, limit = request.get_data(), request.max_content_length
+    if limit is not None and request.content_length is None and len(body) >= limit:
+        raise RequestEntityTooLarge
+    return body
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        content = orjson.loads(request.get_data())
+        content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidArgument.of("body", f"is not JSON: {error}") from None
     if not isinstance(content, dict):

@@ -6,18 +6,17 @@ from typing import Final
 
 import orjson
 import structlog
-from flask import Flask, Response
+from flask import Flask, Response, current_app
 from werkzeug.exceptions import HTTPException
 
 from delinkcious import errors, tracing
-from delinkcious.errors import DelinkciousError
+from delinkcious.errors import DelinkciousError, PayloadTooLarge
 
 logger = structlog.get_logger()
 
 _BY_STATUS: Final = {
     400: errors.InvalidArgument,
     404: errors.NotFound,
-    413: errors.PayloadTooLarge,
     415: errors.UnsupportedMediaType,
 }
 
@@ -40,7 +39,10 @@ def _ours(error: DelinkciousError) -> Response:
 
 def _of_the_framework(error: HTTPException) -> Response:
     status = error.code or 500
-    if kind := _BY_STATUS.get(status):
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        limit = current_app.config["MAX_CONTENT_LENGTH"]
+        response = _ours(PayloadTooLarge.of("body", f"must be at most {limit} bytes long"))
+    elif kind := _BY_STATUS.get(status):
         response = _ours(kind(error.description or kind.title))
     else:
         response = _response(_problem_of_status(status))

@@ -1,0 +1,140 @@
+"""Makes the OpenAPI document of a REST service complete and true.
+
+APIFlask writes down what the views declare: parameters, bodies and good answers. Added here is what
+holds for every service: problems as RFC 9457 documents, bodies that may come as query parameters,
+and names fit to be read. Which problems a view has of its own, it says with `problems`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+from delinkcious.errors import (
+    HTTP_STATUS,
+    PROBLEM_JSON,
+    DelinkciousError,
+    InvalidArgument,
+    PayloadTooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
+
+Node = dict[str, Any]
+
+_REF: Final = "#/components/schemas/"
+_FORM: Final = "application/x-www-form-urlencoded"
+_METHODS: Final = ("get", "post", "put", "patch", "delete")
+_ERROR: Final = "400"
+
+
+class ProblemField(BaseModel):
+    """One field of the request that is wrong."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 describes it."""
+
+    type: str = Field(examples=["urn:delinkcious:problem:not-found"])
+    title: str
+    status: int
+    detail: str
+    trace_id: str = Field(description="finds the request in the logs")
+    errors: list[ProblemField] = Field([], description="the fields that are wrong, if any are")
+
+
+def problems(*kinds: type[DelinkciousError]) -> dict[int | str, Node]:
+    """Returns the answers of a view that raises these errors, for ``@app.doc(responses=…)``."""
+    answers: dict[int | str, Node] = {}
+    for kind in kinds:
+        said = (kind.__doc__ or kind.title).partition("\n")[0]
+        answer = answers.setdefault(HTTP_STATUS[kind], {"description": said})
+        if said not in answer["description"]:
+            answer["description"] += f" Or: {said}"
+    return answers
+
+
+def operations(document: Node) -> Iterator[tuple[str, str, Node]]:
+    """Returns path, method and description of each operation."""
+    for path, item in document["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def complete(document: Any) -> Any:
+    """Returns the document that APIFlask made, completed; to be its ``spec_processor``."""
+    schemas: dict[str, Node] = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = Problem.model_json_schema(ref_template=_REF + "{model}")
+    schemas.update(schemas["Problem"].pop("$defs"))
+    document["components"]["schemas"] = {_plain(name): node for name, node in schemas.items()}
+    for _, _, operation in operations(document):
+        operation["parameters"] = [_parameter(given) for given in operation["parameters"]]
+        _also_by_query(operation, schemas)
+        _add_problems(operation)
+    _tidy(document)
+    return document
+
+
+def _plain(name: str) -> str:
+    """APIFlask calls a model that it finds inside another ``Outer.Inner``."""
+    return name.rpartition(".")[2].removesuffix("Schema")
+
+
+def _parameter(parameter: Node) -> Node:
+    """A query cannot say null; what is left out takes the default."""
+    schema = dict(parameter["schema"])
+    choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        schema = {**choices[0], **schema}
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    described = {"description": schema.pop("description")} if "description" in schema else {}
+    return {**parameter, **described, "schema": schema}
+
+
+def _also_by_query(operation: Node, schemas: dict[str, Node]) -> None:
+    """Bodies that may be forms may be queries, too (`delinkcious.http.decode.ANY`)."""
+    body = operation.get("requestBody")
+    if body is None:
+        return
+    body["required"] = _FORM not in body["content"]
+    if not body["required"]:
+        model = schemas[body["content"][_FORM]["schema"]["$ref"].removeprefix(_REF)]
+        operation["parameters"] += [
+            _parameter({"name": name, "in": "query", "required": False, "schema": schema})
+            for name, schema in model["properties"].items()
+        ]
+        body["description"] = "Without a body, the query parameters are taken."
+
+
+def _add_problems(operation: Node) -> None:
+    kinds: list[type[DelinkciousError]] = [Unavailable]
+    if "requestBody" in operation:
+        kinds += [InvalidArgument, PayloadTooLarge, UnsupportedMediaType]
+    elif operation["parameters"]:
+        kinds += [InvalidArgument]
+    answers = operation["responses"]
+    for status, answer in problems(*kinds).items():
+        answers.setdefault(str(status), answer)
+    for status, answer in answers.items():
+        if status >= _ERROR and not answer.get("content"):
+            answer["content"] = {PROBLEM_JSON: {"schema": {"$ref": f"{_REF}Problem"}}}
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+def _tidy(node: Any) -> None:
+    """Renames references, and drops the titles that Pydantic makes of the names of fields."""
+    if isinstance(node, list):
+        for part in node:
+            _tidy(part)
+    elif isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            node["$ref"] = _REF + _plain(node["$ref"].removeprefix(_REF))
+        if isinstance(node.get("title"), str) and ("type" in node or "anyOf" in node):
+            del node["title"]
+        for part in node.values():
+            _tidy(part)
