@@ -36,6 +36,10 @@ def decode_token(token: str, types: Sequence[type[Key]]) -> tuple[Key, ...]:
         key = orjson.loads(urlsafe_b64decode(padded)) if len(token) <= MAX_TOKEN_LENGTH else None
     except (UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError):
         key = None
-    if not isinstance(key, list) or [type(part) for part in key] != list(types):
+    if (
+        not isinstance(key, list)
+        or [type(part) for part in key] != list(types)
+        or any("\0" in part for part in key if isinstance(part, str))  # no store can hold it
+    ):
         raise InvalidArgument.of("start_token", "is not a page token of this list")
     return tuple(key)

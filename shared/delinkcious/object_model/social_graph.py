@@ -1,9 +1,12 @@
 """The social graph: who follows whom."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE
+
+MAX_USER_PAGE_SIZE: Final = 10_000
+"""For services that walk a whole list; the public API gives pages of `MAX_PAGE_SIZE` at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,13 @@ class ServiceProcess:
         self._wait_for("ready", timeout)
 
     def wait_not_ready(self, timeout: float = 30) -> str:
-        """Waits until it says that it is not ready, and returns the reason that it gives."""
+        """Waits until it has started and is not ready, and returns the reason that it gives."""
         return str(self._wait_for("not ready", timeout)["reason"])
+
+    def missing(self) -> set[str]:
+        """The dependencies that it says it lacks."""
+        dependencies = self.readiness().get("dependencies", {})
+        return {name for name, dependency in dependencies.items() if not dependency["ok"]}
 
     def wait(self, timeout: float = _STOPPING) -> int:
         """Waits until it ends by itself, and returns its exit code."""
@@ -139,14 +144,15 @@ class ServiceProcess:
         return [orjson.loads(line) for line in self.output().splitlines() if line.startswith("{")]
 
     def _wait_for(self, status: str, timeout: float) -> dict[str, Any]:
-        def reached() -> dict[str, Any] | None:
+        def answer() -> dict[str, Any] | None:
             if not self.running:
                 raise RuntimeError(f"{self.name} ended: {self._tail()}")
             readiness = self.readiness()
-            return readiness if readiness.get("status") == status else None
+            reached = readiness.get("status") == status and readiness.get("reason") != "starting"
+            return readiness if reached else None
 
         try:
-            return wait_until(reached, timeout, message=f"{self.name} says {status}")
+            return wait_until(answer, timeout, message=f"{self.name} says {status}")
         except TimeoutError as error:
             raise TimeoutError(f"{error}; it says {self.readiness()}: {self._tail()}") from None
 

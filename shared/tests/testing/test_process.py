@@ -70,6 +70,7 @@ def test_a_process_says_what_it_waits_for_and_when_it_is_ready(
     process: ServiceProcess, tmp_path: Path
 ) -> None:
     assert process.wait_not_ready() == "file: it is not there"
+    assert process.missing() == {"file"}
     (tmp_path / "needed").touch()
     process.wait_ready()
     assert process.readiness()["dependencies"]["file"]["ok"] is True

@@ -1,0 +1,35 @@
+"""Runs the social graph service: ``python -m social_graph_service serve | work | migrate``."""
+
+from delinkcious.auth import MutualAuth
+from delinkcious.database import Database
+from delinkcious.service import Runtime, run
+from delinkcious.worker import Outbox, run_worker
+from social_graph_service.config import SocialGraphSettings
+from social_graph_service.http import create_social_graph_app
+from social_graph_service.manager import SocialGraphManager
+from social_graph_service.postgres import PostgresFollowStore
+
+
+def serve(runtime: Runtime[SocialGraphSettings]) -> None:
+    """Answer requests."""
+    settings = runtime.settings
+    database = Database("social-graph-db", settings.social_graph_db)
+    runtime.health.add("social-graph-db", database.check)
+    manager = SocialGraphManager(PostgresFollowStore(database))
+    app = create_social_graph_app(manager, MutualAuth.from_settings(settings))
+    runtime.serve_http(app, threads=settings.server_threads)
+
+
+async def work(runtime: Runtime[SocialGraphSettings]) -> None:
+    """Publish the outbox."""
+    outbox = Outbox("social-graph-db", runtime.settings.social_graph_db)
+    await run_worker(runtime, nats=runtime.settings.nats, outbox=outbox)
+
+
+def migrate(runtime: Runtime[SocialGraphSettings]) -> None:
+    """Create the database if it is missing and bring its schema up to date."""
+    runtime.migrate(runtime.settings.social_graph_db, "social_graph_service.migrations")
+
+
+if __name__ == "__main__":
+    run(SocialGraphSettings, roles={"serve": serve, "work": work}, commands={"migrate": migrate})

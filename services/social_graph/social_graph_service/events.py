@@ -1,0 +1,13 @@
+"""The events of the social graph service: what it publishes (docs/events.md)."""
+
+from typing import Final
+
+from delinkcious.outbox import Entry
+
+FOLLOWED: Final = "graph.followed"
+UNFOLLOWED: Final = "graph.unfollowed"
+
+
+def follow_event(subject: str, followed: str, follower: str) -> Entry:
+    """Says that somebody began or ceased to follow; in order for each follower."""
+    return Entry(subject, key=follower, data={"followed": followed, "follower": follower})

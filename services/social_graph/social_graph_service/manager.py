@@ -1,0 +1,37 @@
+"""The use cases of the social graph."""
+
+from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE
+from delinkcious.object_model.social_graph import UserPage
+from social_graph_service import events
+from social_graph_service.domain import check_follow, page_start, to_page
+from social_graph_service.ports import FollowStore
+
+
+class SocialGraphManager:
+    """Keeps who follows whom; see `delinkcious.object_model.social_graph.SocialGraphManager`."""
+
+    def __init__(self, store: FollowStore) -> None:
+        self._store = store
+
+    def follow(self, followed: str, follower: str) -> None:
+        check_follow(followed, follower)
+        with self._store.transaction() as transaction:
+            transaction.insert(followed, follower)
+            transaction.publish(events.follow_event(events.FOLLOWED, followed, follower))
+
+    def unfollow(self, followed: str, follower: str) -> None:
+        with self._store.transaction() as transaction:
+            transaction.delete(followed, follower)
+            transaction.publish(events.follow_event(events.UNFOLLOWED, followed, follower))
+
+    def get_followers(
+        self, username: str, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> UserPage:
+        after = page_start(start_token)
+        return to_page(self._store.get_followers(username, after, page_size + 1), page_size)
+
+    def get_following(
+        self, username: str, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> UserPage:
+        after = page_start(start_token)
+        return to_page(self._store.get_following(username, after, page_size + 1), page_size)

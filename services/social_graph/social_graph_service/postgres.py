@@ -1,0 +1,68 @@
+"""The store of the social graph on Postgres: SQL and nothing else."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, LiteralString
+
+from psycopg import Connection
+
+from delinkcious import outbox
+from delinkcious.database import Database
+from delinkcious.errors import AlreadyExists, NotFound
+from delinkcious.outbox import Entry
+
+# Both lists are read from an index alone, which has them in their order.
+FOLLOWERS: Final = """
+    SELECT follower FROM follows
+    WHERE followed = %s AND follower > %s ORDER BY follower LIMIT %s
+"""
+FOLLOWING: Final = """
+    SELECT followed FROM follows
+    WHERE follower = %s AND followed > %s ORDER BY followed LIMIT %s
+"""
+_INSERT: Final = """
+    INSERT INTO follows (followed, follower) VALUES (%s, %s) ON CONFLICT DO NOTHING
+"""
+_DELETE: Final = "DELETE FROM follows WHERE followed = %s AND follower = %s"
+
+
+class PostgresFollowStore:
+    """Keeps who follows whom in Postgres; see `social_graph_service.ports.FollowStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def transaction(self) -> Iterator["PostgresFollowTransaction"]:
+        with self._database.transaction() as connection:
+            yield PostgresFollowTransaction(connection)
+
+    def get_followers(self, username: str, after: str, limit: int) -> Sequence[str]:
+        return self._names(FOLLOWERS, username, after, limit)
+
+    def get_following(self, username: str, after: str, limit: int) -> Sequence[str]:
+        return self._names(FOLLOWING, username, after, limit)
+
+    def _names(
+        self, statement: LiteralString, username: str, after: str, limit: int
+    ) -> Sequence[str]:
+        with self._database.connection() as connection:
+            return [row[0] for row in connection.execute(statement, [username, after, limit])]
+
+
+class PostgresFollowTransaction:
+    """One transaction; see `social_graph_service.ports.FollowTransaction`."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection = connection
+
+    def insert(self, followed: str, follower: str) -> None:
+        if self._connection.execute(_INSERT, [followed, follower]).rowcount == 0:
+            raise AlreadyExists(f"{follower} follows {followed} already.")
+
+    def delete(self, followed: str, follower: str) -> None:
+        if self._connection.execute(_DELETE, [followed, follower]).rowcount == 0:
+            raise NotFound(f"{follower} does not follow {followed}.")
+
+    def publish(self, *events: Entry) -> None:
+        outbox.append(self._connection, events)

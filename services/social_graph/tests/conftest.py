@@ -1,0 +1,82 @@
+"""The store of the social graph on Postgres, its double, and the client in front of it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from delinkcious.clients.social_graph import SocialGraphClient
+from delinkcious.database import Database
+from delinkcious.http.client import HttpClient
+from delinkcious.migrations import migrate
+from delinkcious.object_model.social_graph import SocialGraphManager as Manager
+from delinkcious.outbox import Entry
+from delinkcious.testing.addresses import PostgresAddress
+from delinkcious.testing.databases import NewDatabase, TemplateDatabase
+from delinkcious.testing.peers import auth_for, token_of
+from delinkcious.testing.serving import serving
+from social_graph_service import migrations
+from social_graph_service.http import create_social_graph_app
+from social_graph_service.manager import SocialGraphManager
+from social_graph_service.memory import InMemoryFollowStore
+from social_graph_service.postgres import PostgresFollowStore
+
+Published = Callable[[], list[Entry]]
+GATEWAY = "api-gateway"
+
+
+@pytest.fixture(scope="session")
+def template(template_database: TemplateDatabase) -> str:
+    return template_database("social_graph", lambda address: migrate(address, migrations))
+
+
+@pytest.fixture
+def address(template: str, new_database: NewDatabase) -> PostgresAddress:
+    return new_database(template)
+
+
+@pytest.fixture
+def database(address: PostgresAddress) -> Iterator[Database]:
+    database = Database("social-graph-db", address)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def memory() -> InMemoryFollowStore:
+    return InMemoryFollowStore()
+
+
+@pytest.fixture
+def client(memory: InMemoryFollowStore) -> Iterator[SocialGraphClient]:
+    """The client of the gateway, in front of the service with its store in memory."""
+    app = create_social_graph_app(SocialGraphManager(memory), auth_for(GATEWAY, "news-manager"))
+    with serving(app) as served_at:
+        peer = "social-graph-manager"
+        yield SocialGraphClient(HttpClient(peer, served_at, token=token_of(GATEWAY)))
+
+
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.integration), "http"])
+def manager(request: pytest.FixtureRequest) -> Manager:
+    """Each test that asks for a manager runs on both stores, and on the client of the service."""
+    if request.param == "http":
+        client: SocialGraphClient = request.getfixturevalue("client")
+        return client
+    if request.param == "memory":
+        return SocialGraphManager(request.getfixturevalue("memory"))
+    return SocialGraphManager(PostgresFollowStore(request.getfixturevalue("database")))
+
+
+@pytest.fixture
+def published(manager: Manager, request: pytest.FixtureRequest) -> Published:
+    """Tells which events were handed over to be published, oldest first."""
+    if "database" not in request.fixturenames:
+        memory: InMemoryFollowStore = request.getfixturevalue("memory")
+        return lambda: memory.events
+    database: Database = request.getfixturevalue("database")
+
+    def read_outbox() -> list[Entry]:
+        with database.connection() as connection:
+            rows = connection.execute("SELECT subject, key, data FROM outbox ORDER BY position")
+            return [Entry(*row) for row in rows]
+
+    return read_outbox
