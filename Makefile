@@ -9,6 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := shared services/link services/social_graph services/user services/news \
 	services/link_checker services/api_gateway
+SOURCES := $(PACKAGES) tools tests
 
 .PHONY: help
 help: ## Print this help
@@ -23,6 +24,45 @@ run: .venv ## Run the whole platform on this machine, until Ctrl-C
 .PHONY: clean-local
 clean-local: .venv ## Forget all data, secrets and logs of the local platform
 	@$(BIN)/python -m tools.local_stack clean
+
+.PHONY: smoke_test
+smoke_test: .venv ## Check a running deployment as a client: make smoke_test TARGET_URL=http://…
+	@test -n "$(TARGET_URL)" || { echo "say which deployment: make smoke_test TARGET_URL=http://127.0.0.1:5000"; exit 2; }
+	@$(BIN)/python -m tests.smoke $(TARGET_URL)
+
+##@ Change it
+
+.PHONY: test
+test: check ## All tests: format, lint, types, generated code, unit, integration, end to end (minutes)
+	$(BIN)/python -m pytest
+
+.PHONY: test_short
+test_short: .venv ## The tests that need no servers (seconds)
+	$(BIN)/python -m pytest -m 'not integration and not e2e'
+
+.PHONY: check
+check: .venv ## Format, lint, types and generated code
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy $(SOURCES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" proto/generate.sh --check
+
+.PHONY: fmt
+fmt: .venv ## Format the code and mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: proto
+proto: .venv ## Generate the code of the protobuf contracts
+	PATH="$(CURDIR)/$(BIN):$$PATH" proto/generate.sh
+
+.PHONY: lock
+lock: .venv ## Lock the requirements anew: make lock ARGS='--upgrade-package flask'
+	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh $(ARGS)
+
+.PHONY: bench
+bench: .venv ## Measure speed and size, as ratios taken in one run
+	$(BIN)/python -m tests.bench
 
 ##@ The virtual environment: made again when the locked requirements or a package's description change
 

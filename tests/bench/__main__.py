@@ -1,0 +1,159 @@
+"""``python -m tests.bench``: measures a local stack of its own and says what it found."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+import psutil
+import psycopg
+import requests
+
+from delinkcious.testing.waiting import free_port, wait_until
+from tests.bench.load import Load, generate
+from tests.support.api import Api
+from tests.support.stack import ROOT, Stack, start_stack
+
+CONNECTIONS = 16
+ROUNDS = 3
+SECONDS = 5
+GATEWAY_THREADS = 8
+LINKS = 100
+FOLLOWERS = 10_000
+ADDS = 200
+MIB = 1024 * 1024
+
+
+def main() -> None:
+    """Runs every measurement and prints one line for each target."""
+    with tempfile.TemporaryDirectory(prefix="delinkcious-bench-") as folder:
+        Path(folder).chmod(0o755)
+        started = perf_counter()
+        stack = start_stack(Path(folder) / "local")
+        say("make run to ready (new data)", f"{perf_counter() - started:.1f} s", "under 15 s")
+        try:
+            size(stack)
+            reading(stack)
+            adding(stack)
+        finally:
+            stack.stop()
+
+
+def size(stack: Stack) -> None:
+    """Memory of the idle stack: each page counted once (PSS)."""
+    family = [stack.process.pid, *(p.pid for p in psutil.Process(stack.process.pid).children(True))]
+    memory = sum(psutil.Process(pid).memory_full_info().pss for pid in family) / MIB
+    say("memory of the idle stack", f"{memory:.0f} MiB", "under 1229 MiB")
+
+
+def reading(stack: Stack) -> None:
+    """Twenty links by token through the gateway, beside a constant of the same size."""
+    user = Api.login(stack.gateway, "bench-reader")
+    for number in range(LINKS):
+        fields = {"title": f"Title {number}", "description": "d" * 80, "tags": ["a", "b", "c"]}
+        user.add(f"http://bench.example/{number}", **fields)
+    url = f"{stack.gateway}/v1/links?page_size=20"
+    headers = [f"Authorization: Bearer {user.token}"]
+    body = user.send("GET", "/v1/links", params={"page_size": 20}).content
+    with constant(body) as constant_url:
+        pairs = [(measure(constant_url, []), measure(url, headers)) for _ in range(ROUNDS)]
+    ratio = statistics.median(
+        ours.requests_per_second / (base.requests_per_second / 2) for base, ours in pairs
+    )
+    tail = statistics.median(ours.quantile(0.99) / ours.quantile(0.5) for _, ours in pairs)
+    for name, load in (("constant", pairs[-1][0]), ("20 links", pairs[-1][1])):
+        median = load.quantile(0.5) * 1000
+        print(f"    {name}: {load.requests_per_second:.0f} requests/s, median {median:.2f} ms")
+    say("reading 20 links, of half the floor", f"{ratio:.0%}", "at least 35 %")
+    say("its p99 over its median", f"{tail:.1f}", "under 5")
+
+
+def measure(url: str, headers: list[str]) -> Load:
+    """Loads a URL after a short warm-up."""
+    generate(url, connections=CONNECTIONS, seconds=1, headers=headers)
+    return generate(url, connections=CONNECTIONS, seconds=SECONDS, headers=headers)
+
+
+@contextmanager
+def constant(body: bytes) -> Iterator[str]:
+    """Serves the constant in a process of its own, like every service."""
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.floor", str(port), str(GATEWAY_THREADS)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+    )
+    assert server.stdin
+    server.stdin.write(body)
+    server.stdin.close()
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        wait_until(lambda: answers(url), timeout=20)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def answers(url: str) -> bool:
+    """Tells whether a server is there."""
+    try:
+        return requests.get(url, timeout=1).ok
+    except requests.RequestException:
+        return False
+
+
+def adding(stack: Stack) -> None:
+    """Latency of adding a link, for an author with followers and one with none, in turn."""
+    popular, lonely = (Api.login(stack.gateway, f"bench-{name}") for name in ("popular", "lonely"))
+    give_followers(stack, popular.username, FOLLOWERS)
+    times: dict[str, list[float]] = {popular.username: [], lonely.username: []}
+    with requests.Session() as session:
+        for number in range(ADDS):
+            for user in (popular, lonely):
+                started = perf_counter()
+                session.post(
+                    f"{stack.gateway}/v1/links",
+                    json={"url": f"http://{user.username}.example/{number}"},
+                    headers={"Authorization": f"Bearer {user.token}"},
+                    timeout=30,
+                ).raise_for_status()
+                times[user.username].append(perf_counter() - started)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, median in medians.items():
+        print(f"    {name}: median {median * 1000:.2f} ms")
+    ratio = medians[popular.username] / medians[lonely.username]
+    say(f"adding with {FOLLOWERS} followers over none", f"{ratio:.2f}", "within 1.1")
+
+
+def give_followers(stack: Stack, username: str, number: int) -> None:
+    """Puts followers into the social graph's database; by its API it would take minutes."""
+    server = stack.read()["servers"]["postgres"]
+    password = (stack.folder / "secrets" / "postgres-password").read_text().strip()
+    with psycopg.connect(
+        host=server["host"],
+        port=server["port"],
+        user="postgres",
+        password=password,
+        dbname="social_graph_manager",
+    ) as connection:
+        connection.execute(
+            "INSERT INTO follows (followed, follower)"
+            " SELECT %s, 'bench-follower-' || n FROM generate_series(1, %s) n",
+            [username, number],
+        )
+
+
+def say(what: str, found: str, target: str) -> None:
+    """Prints a line of the report."""
+    print(f"{what:<40} {found:>12}   (target: {target})", flush=True)
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    main()

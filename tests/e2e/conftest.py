@@ -1,0 +1,74 @@
+"""The whole platform, started once for all end-to-end tests, as ``make run`` starts it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from tests.support.api import Api
+from tests.support.stack import Stack, start_stack
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The platform that the end-to-end tests share."""
+    running = start_stack(tmp_path_factory.mktemp("platform") / "local")
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+@pytest.fixture
+def user(stack: Stack) -> Callable[[str], Api]:
+    """Logs in somebody new whose name begins as given, so that tests do not meet."""
+
+    def login(name: str) -> Api:
+        return Api.login(stack.gateway, f"{name}-{uuid4().hex[:8]}")
+
+    return login
+
+
+class _Web(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        status = int(urlsplit(self.path).path.split("/")[1] or 200)
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture(scope="session")
+def web() -> Iterator[str]:
+    """A web server whose page ``/404/anything`` answers 404, and so on."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Web)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def page(web: str) -> Callable[[int], str]:
+    """Gives the URL of a page that nobody has saved yet and that answers with a status."""
+
+    def new(status: int = 200) -> str:
+        return f"{web}/{status}/{uuid4().hex}"
+
+    return new

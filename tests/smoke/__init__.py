@@ -1,0 +1,1 @@
+"""The smoke test: drives a running deployment through its public API, as a client does."""

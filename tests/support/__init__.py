@@ -1,0 +1,1 @@
+"""What tests of the whole platform share: a client of its public API."""
