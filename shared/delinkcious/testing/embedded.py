@@ -88,11 +88,13 @@ class EmbeddedPostgres:
             draft.rename(self._data)
 
     def _initdb(self, draft: Path) -> None:
-        as_user = unprivileged(self.directory, "INT")
+        initdb = _postgres_binary("initdb")
+        as_user = unprivileged(initdb, self.directory, "INT")
         password_file = self.directory / "password.draft"
         _write_private(password_file, self.password)
+        give_away(self.directory, password_file)
         command = [
-            *(str(_postgres_binary("initdb")), "--pgdata", str(draft), "--username", self.user),
+            *(str(initdb), "--pgdata", str(draft), "--username", self.user),
             *("--pwfile", str(password_file), "--auth", "scram-sha-256", "--encoding", "UTF8"),
             *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
             *("--no-instructions", *(() if self.durable else ("--no-sync",))),
@@ -106,9 +108,10 @@ class EmbeddedPostgres:
     def command(self) -> list[str]:
         """The command that runs the server in the foreground."""
         options = [f"{name}={value}" for name, value in self._settings().items()]
+        postgres = _postgres_binary("postgres")
         return [
-            *unprivileged(self.directory, "INT"),
-            *(str(_postgres_binary("postgres")), "-D", str(self._data)),
+            *unprivileged(postgres, self.directory, "INT"),
+            *(str(postgres), "-D", str(self._data)),
             *(part for option in options for part in ("-c", option)),
         ]
 

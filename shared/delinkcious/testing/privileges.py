@@ -16,48 +16,54 @@ NOBODY = 65534
 class RootRefused(RuntimeError):
     """A server that does not run as root cannot be given another user here."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "PostgreSQL does not run as root, and cannot be given another user here:"
+            f" {reason}. Start this as an ordinary user instead."
+        )
 
-def give_away(directory: Path) -> None:
+
+def give_away(directory: Path, *files: Path) -> None:
     """Let an unprivileged server own its folder; as an ordinary user there is nothing to do."""
     if os.geteuid() == 0:
-        os.chown(directory, _owner(directory), _owner(directory))
+        owner = _owner(directory)
+        for path in (directory, *files):
+            os.chown(path, owner, owner)
 
 
-def unprivileged(directory: Path, stop_signal: str) -> list[str]:
-    """The start of a command line that makes the rest run as the owner of this folder.
+def unprivileged(program: Path, directory: Path, stop_signal: str) -> list[str]:
+    """The start of a command line that makes a program run as the owner of its folder.
 
     The kernel forgets at a change of user which signal a process gets when its parent dies, so it
-    is set again here.
+    is set again here. Raises RootRefused when no other user can be made to reach both paths.
     """
     if os.geteuid() != 0:
         return []
-    prefix = _as_user(_owner(directory), stop_signal)
-    _require([*prefix, "ls", str(directory)])
+    if shutil.which("setpriv") is None:
+        raise RootRefused("the program setpriv (package util-linux) is missing")
+    prefix = ["setpriv", *_as_owner(directory), f"--pdeathsig={stop_signal}", "--"]
+    question = ["test", "-x", str(program), "-a", "-w", str(directory)]
+    answer = subprocess.run([*prefix, *question], capture_output=True, text=True, check=False)
+    if answer.returncode:
+        reason = answer.stderr.strip() or "the capability to pass through folders is missing"
+        raise RootRefused(reason)
     return prefix
+
+
+def _as_owner(directory: Path) -> list[str]:
+    """Options of setpriv for the owner of a folder, who may pass through all others.
+
+    The secure bit is for access(2), by which PostgreSQL looks for its own program: it ignores the
+    capabilities of a process whose real user is not root, unless this bit is set.
+    """
+    owner = _owner(directory)
+    return [
+        *(f"--reuid={owner}", f"--regid={owner}", "--clear-groups"),
+        *("--securebits=+no_setuid_fixup", "--inh-caps=+dac_override"),
+        "--ambient-caps=+dac_override",
+    ]
 
 
 def _owner(directory: Path) -> int:
     """Who the server runs as: the owner of its data, unless that is root."""
     return directory.stat().st_uid or NOBODY
-
-
-def _as_user(user: int, stop_signal: str) -> list[str]:
-    return [
-        *("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"),
-        *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),
-        *(f"--pdeathsig={stop_signal}", "--"),
-    ]
-
-
-def _require(command: list[str]) -> None:
-    if shutil.which(command[0]) is None:
-        reason = "the program setpriv (package util-linux) is missing"
-    else:
-        probe = subprocess.run(command, capture_output=True, text=True, check=False)
-        if probe.returncode == 0:
-            return
-        reason = probe.stderr.strip() or "the capability DAC_OVERRIDE is missing"
-    raise RootRefused(
-        f"PostgreSQL does not run as root, and cannot be given another user here: {reason}."
-        " Start this as an ordinary user instead."
-    )
