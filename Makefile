@@ -44,7 +44,7 @@ test_short: .venv ## The tests that need no servers (seconds)
 check: .venv ## Format, lint, types and generated code
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy $(SOURCES)
+	@for source in $(SOURCES); do echo $(BIN)/mypy $$source; $(BIN)/mypy --no-error-summary $$source || exit 1; done
 	PATH="$(CURDIR)/$(BIN):$$PATH" proto/generate.sh --check
 
 .PHONY: fmt
