@@ -1,17 +1,15 @@
 """The worker of a service: relays its outbox and consumes the events it wants, until stopped."""
 
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from delinkcious.config import Address, PostgresAddress, ServiceSettings
-from delinkcious.database import AsyncDatabase
 from delinkcious.messaging.broker import Broker
 from delinkcious.messaging.consumer import Consumer
 from delinkcious.messaging.processing import Handler
-from delinkcious.messaging.publisher import Publisher
+from delinkcious.messaging.publisher import EventPublisher, Publisher
 from delinkcious.messaging.streams import Stream
-from delinkcious.outbox import Relay
 from delinkcious.service import Runner, Runtime, S
 
 
@@ -31,6 +29,10 @@ class Subscription:
     concurrency: int = 10
 
 
+Subscriptions = Callable[[EventPublisher], Sequence[Subscription]]
+"""Makes the subscriptions whose handlers publish events themselves, without an outbox."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outbox:
     """The outbox to relay.
@@ -48,22 +50,36 @@ async def run_worker(
     *,
     nats: Address,
     outbox: Outbox | None = None,
-    subscriptions: Sequence[Subscription] = (),
+    subscriptions: Sequence[Subscription] | Subscriptions = (),
 ) -> None:
-    """Runs a worker until the process is told to stop."""
+    """Runs a worker until the process is told to stop.
+
+    Args:
+        subscriptions: the events to consume; or what makes them, given the publisher.
+    """
     settings: ServiceSettings = runtime.settings
     async with AsyncExitStack() as stack:
         name = settings.service_name
         broker = await stack.enter_async_context(Broker(nats.host, nats.port, name))
         runtime.health.add("nats", broker.check)
-        runners: list[Runner] = [
-            _consumer(broker, wanted, settings).run for wanted in subscriptions
-        ]
+        publisher = Publisher(broker)
+        wanted = subscriptions(publisher) if callable(subscriptions) else subscriptions
+        runners: list[Runner] = [_consumer(broker, each, settings).run for each in wanted]
         if outbox is not None:
-            database = await stack.enter_async_context(AsyncDatabase(outbox.name, outbox.address))
-            runtime.health.add(outbox.name, database.check)
-            runners.append(Relay(database.pool, Publisher(broker), f"/{name}").run)
+            runners.append(await stack.enter_async_context(_relay(runtime, outbox, publisher)))
         await runtime.run_until_stopped(*runners)
+
+
+@asynccontextmanager
+async def _relay(
+    runtime: Runtime[S], outbox: Outbox, publisher: EventPublisher
+) -> AsyncIterator[Runner]:
+    from delinkcious.database import AsyncDatabase  # a worker without a database has no psycopg
+    from delinkcious.outbox import Relay
+
+    async with AsyncDatabase(outbox.name, outbox.address) as database:
+        runtime.health.add(outbox.name, database.check)
+        yield Relay(database.pool, publisher, f"/{runtime.settings.service_name}").run
 
 
 def _consumer(broker: Broker, wanted: Subscription, settings: ServiceSettings) -> Consumer:
