@@ -43,7 +43,8 @@ class Stack:
 
     def pid(self, name: str, role: str = "serve") -> int:
         servers = self.read()["servers"]
-        return int(servers[name]["pid"] if name in servers else self.member(name, role)["pid"])
+        pid = servers[name]["pid"] if name in servers else self.member(name, role)["pid"]
+        return int(pid or 0)  # 0 between the end of one process and the start of the next
 
     def management(self, name: str, role: str, path: str) -> requests.Response:
         port = self.member(name, role)["management_port"]
