@@ -1,8 +1,43 @@
-"""Users: accounts, the sessions that a login opens, and API tokens."""
+"""Users: accounts, the sessions that a login opens, and API tokens.
 
-from dataclasses import dataclass
+Secrets and e-mail addresses are left out of ``repr``, so that no traceback or log shows them.
+"""
+
+import re
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import Final, Protocol
+
+MAX_TOKENS: Final = 100
+MAX_TOKEN_NAME_LENGTH: Final = 100
+
+
+class Scope(StrEnum):
+    """What an API token may be used for."""
+
+    LINKS_READ = "links:read"
+    LINKS_WRITE = "links:write"
+    SOCIAL = "social"
+    NEWS = "news"
+    ACCOUNT = "account"
+
+
+class TokenKind(StrEnum):
+    """How a token begins: people, logs and secret scanners see what it is."""
+
+    SESSION = "dls_"
+    API_TOKEN = "dlt_"
+
+
+_TOKEN: Final = re.compile("dl[st]_[A-Za-z0-9_-]{43}")
+
+
+def kind_of_token(token: str) -> TokenKind | None:
+    """Returns what a token is, or None if it has not the form of ours: a prefix, and 256 random
+    bits in base64url. What has not need not be looked up.
+    """
+    return TokenKind(token[:4]) if _TOKEN.fullmatch(token) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,8 +46,8 @@ class GitHubIdentity:
 
     id: int
     login: str
-    name: str
-    email: str
+    name: str = field(repr=False)
+    email: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +55,8 @@ class User:
     """An account. ``username`` is in lower case and stays the same for ever."""
 
     username: str
-    name: str
-    email: str
+    name: str = field(repr=False)
+    email: str = field(repr=False)
     created_at: datetime
 
 
@@ -29,7 +64,7 @@ class User:
 class Session:
     """An open session; ``access_token`` is shown here and never again."""
 
-    access_token: str
+    access_token: str = field(repr=False)
     username: str
     expires_at: datetime
 
@@ -63,7 +98,7 @@ class ApiToken:
 class NewApiToken:
     """An API token just made; ``token`` is shown here and never again."""
 
-    token: str
+    token: str = field(repr=False)
     details: ApiToken
 
 
@@ -91,7 +126,10 @@ class UserManager(Protocol):
         ...
 
     def logout(self, token: str) -> None:
-        """Ends the session of a token; a token without a session is none the worse for it."""
+        """Ends the session of a token; a token without a session is none the worse for it.
+
+        An API token is not a session: it stays valid until it is revoked or expires.
+        """
         ...
 
     def authenticate(self, token: str) -> Identity:
@@ -111,15 +149,21 @@ class UserManager(Protocol):
     ) -> NewApiToken:
         """Makes an API token.
 
+        Args:
+            name: tells the user's tokens apart.
+            scopes: what it may be used for, of `Scope`; None for everything.
+            expires_at: in the future, with a time zone; None for never.
+
         Raises:
             AlreadyExists: the user has a token of that name.
-            FailedPrecondition: the user has as many tokens as one may have.
+            FailedPrecondition: the user has `MAX_TOKENS` tokens.
             InvalidArgument: naming each wrong field.
+            NotFound: there is no such user.
         """
         ...
 
     def get_tokens(self, username: str) -> list[ApiToken]:
-        """Returns the user's API tokens, oldest first."""
+        """Returns the user's API tokens that have not expired, oldest first."""
         ...
 
     def revoke_token(self, username: str, token_id: int) -> None:

@@ -1,0 +1,92 @@
+"""The user service from afar."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from delinkcious.errors import Unauthenticated
+from delinkcious.http.client import HttpClient
+from delinkcious.object_model.users import (
+    ApiToken,
+    GitHubIdentity,
+    Identity,
+    NewApiToken,
+    Session,
+    User,
+    kind_of_token,
+)
+
+
+class UserClient:
+    """A `UserManager` that is another process."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def register(self, identity: GitHubIdentity) -> User:
+        body = {
+            "github_id": identity.id,
+            "login": identity.login,
+            "name": identity.name,
+            "email": identity.email,
+        }
+        return _user(self._http.request("POST", "/register", json=body, retry=True).json())
+
+    def get_user(self, username: str) -> User:
+        return _user(self._http.get(f"/users/{username}").json())
+
+    def login(self, username: str) -> Session:
+        fields = self._http.request("POST", "/login", json={"username": username}).json()
+        return Session(**{**fields, "expires_at": datetime.fromisoformat(fields["expires_at"])})
+
+    def logout(self, token: str) -> None:
+        self._http.request("POST", "/logout", json={"token": token}, retry=True)
+
+    def authenticate(self, token: str) -> Identity:
+        identity = self._identity(token) if kind_of_token(token) else None
+        if identity is None:
+            raise Unauthenticated("The token is unknown, expired or revoked.")
+        scopes, expires_at = identity["scopes"], identity["expires_at"]
+        return Identity(identity["username"], scopes and tuple(scopes), _time(expires_at))
+
+    def create_token(
+        self,
+        username: str,
+        name: str,
+        scopes: tuple[str, ...] | None = None,
+        expires_at: datetime | None = None,
+    ) -> NewApiToken:
+        body = {"username": username, "name": name, "scopes": scopes, "expires_at": expires_at}
+        made = self._http.request("POST", "/tokens", json=body).json()
+        return NewApiToken(made.pop("token"), _api_token(made))
+
+    def get_tokens(self, username: str) -> list[ApiToken]:
+        reply = self._http.get("/tokens", {"username": username})
+        return [_api_token(token) for token in reply.json()["tokens"]]
+
+    def revoke_token(self, username: str, token_id: int) -> None:
+        self._http.request("DELETE", f"/tokens/{token_id}", query={"username": username})
+
+    def _identity(self, token: str) -> Mapping[str, Any] | None:
+        # Asking changes nothing, though it is a POST: a token has no place in a URL.
+        reply = self._http.request("POST", "/authenticate", json={"token": token}, retry=True)
+        identity: Mapping[str, Any] | None = reply.json()["identity"]
+        return identity
+
+
+def _user(fields: Mapping[str, Any]) -> User:
+    return User(**{**fields, "created_at": datetime.fromisoformat(fields["created_at"])})
+
+
+def _api_token(fields: Mapping[str, Any]) -> ApiToken:
+    return ApiToken(
+        id=fields["id"],
+        name=fields["name"],
+        scopes=fields["scopes"] and tuple(fields["scopes"]),
+        created_at=datetime.fromisoformat(fields["created_at"]),
+        expires_at=_time(fields["expires_at"]),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,66 @@
+"""Users on the wire: between clients, the gateway and the user service."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from delinkcious.object_model.users import MAX_TOKEN_NAME_LENGTH, Scope
+from delinkcious.schemas.common import Text
+
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+
+
+def _is_written_out(value: Any) -> str:
+    if isinstance(value, str) and _DATE.match(value):
+        return value
+    raise ValueError("must be a time such as 2027-01-31T12:00:00Z")
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_is_written_out)]
+"""A moment as RFC 3339 writes it; Pydantic would also take seconds since 1970."""
+
+ScopeName = Annotated[Text, WithJsonSchema({"type": "string", "enum": [s.value for s in Scope]})]
+"""One of `Scope`, as the domain checks; documented here."""
+
+
+class UserSchema(BaseModel):
+    """An account."""
+
+    username: str
+    name: str
+    email: str
+    created_at: datetime
+
+
+class ApiTokenSchema(BaseModel):
+    """An API token, without its secret."""
+
+    id: int
+    name: str
+    scopes: list[ScopeName] | None = Field(description="null: everything")
+    created_at: datetime
+    expires_at: datetime | None = Field(description="null: never")
+
+
+class NewApiTokenSchema(ApiTokenSchema):
+    """An API token just made; `token` is shown here and never again."""
+
+    token: str
+
+
+class ApiTokensSchema(BaseModel):
+    """The API tokens of a user, oldest first."""
+
+    tokens: list[ApiTokenSchema]
+
+
+class CreateToken(BaseModel):
+    """An API token to be made."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=MAX_TOKEN_NAME_LENGTH)]
+    scopes: list[ScopeName] | None = Field(
+        None, description="what it may be used for; left out: everything"
+    )
+    expires_at: Time | None = Field(None, description="left out: never")
