@@ -1,0 +1,97 @@
+"""The client in front of the service, with the Protocol of the manager it stands for."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from delinkcious.clients.links import LinkClient
+from delinkcious.config import Address
+from delinkcious.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from delinkcious.http.client import HttpClient
+from delinkcious.object_model import links
+from delinkcious.object_model.links import (
+    CheckResult,
+    LinkChange,
+    LinkQuery,
+    LinkStatus,
+    NewLink,
+    TagCount,
+    Visibility,
+)
+from delinkcious.testing.peers import auth_for, token_of
+from delinkcious.testing.serving import serving
+from link_service.http import create_link_app
+from link_service.manager import LinkManager
+from link_service.memory import InMemoryLinkStore
+
+URL = "https://example.com/a?b=c&d=é"
+
+
+@pytest.fixture
+def manager() -> LinkManager:
+    return LinkManager(InMemoryLinkStore(), max_links_per_user=5)
+
+
+@pytest.fixture
+def address(manager: LinkManager) -> Iterator[Address]:
+    with serving(create_link_app(manager, auth_for("api-gateway"))) as address:
+        yield address
+
+
+@pytest.fixture
+def client(address: Address) -> links.LinkManager:
+    return LinkClient(HttpClient("link-manager", address, token=token_of("api-gateway")))
+
+
+def test_a_link_makes_the_whole_way_there_and_back(
+    client: links.LinkManager, manager: LinkManager
+) -> None:
+    new = NewLink(URL, "Ä", "line\nbreak", ("b", "a"), Visibility.PRIVATE)
+    added = client.add_link("alice", new)
+    assert (added.url, added.title, added.description) == (URL, "Ä", "line\nbreak")
+    assert (added.tags, added.visibility) == (("a", "b"), Visibility.PRIVATE)
+    manager.record_check(CheckResult(URL, "ok", 200, datetime.now(UTC)))
+    page = client.get_links(LinkQuery("alice"))
+    assert page.body == manager.get_links(LinkQuery("alice")).body
+    assert page.links[0].status is LinkStatus.VALID
+    changed = client.update_link("alice", LinkChange(URL, title="", remove_tags=("a",)))
+    assert (changed.title, changed.description, changed.tags) == ("", "line\nbreak", ("b",))
+    assert client.get_tags("alice") == [TagCount("b", 1)]
+    client.delete_link("alice", URL)
+    assert client.get_links(LinkQuery("alice")).links == []
+
+
+def test_every_filter_makes_the_way(client: links.LinkManager) -> None:
+    client.add_link("alice", NewLink(URL, "One", "first", ("a", "b")))
+    client.add_link("alice", NewLink("https://b.example/", tags=("a",)))
+    everything = LinkQuery(
+        "alice",
+        url_regex="example",
+        title_regex="^one$",
+        description_regex="fi+rst",
+        tags=("a", "b"),
+        status=LinkStatus.PENDING,
+        public_only=True,
+        page_size=1,
+    )
+    page = client.get_links(everything)
+    assert [link.url for link in page.links] == [URL]
+    first = client.get_links(LinkQuery("alice", page_size=1))
+    rest = client.get_links(LinkQuery("alice", page_size=1, start_token=first.next_page_token))
+    assert {first.links[0].url, rest.links[0].url} == {URL, "https://b.example/"}
+
+
+def test_errors_come_back_as_they_were_raised(client: links.LinkManager) -> None:
+    client.add_link("alice", NewLink(URL))
+    with pytest.raises(AlreadyExists):
+        client.add_link("alice", NewLink(URL))
+    with pytest.raises(NotFound):
+        client.delete_link("bob", URL)
+    with pytest.raises(InvalidArgument) as caught:
+        client.add_link("alice", NewLink("javascript:x"))
+    assert caught.value.violations[0].field == "url"
+    for number in range(4):
+        client.add_link("alice", NewLink(f"{URL}{number}"))
+    with pytest.raises(FailedPrecondition):
+        client.add_link("alice", NewLink(f"{URL}x"))

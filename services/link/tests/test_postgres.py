@@ -1,0 +1,145 @@
+"""What only the real store can show: concurrency, broken connections, and the shape of its JSON."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+from typing import Any
+
+import orjson
+import pytest
+
+from delinkcious.database import Database
+from delinkcious.errors import AlreadyExists, DelinkciousError, FailedPrecondition, InvalidArgument
+from delinkcious.object_model.links import LinkQuery, LinkStatus, NewLink
+from delinkcious.schemas.links import LinkSchema
+from link_service.manager import LinkManager
+from link_service.postgres import PostgresLinkStore
+
+pytestmark = pytest.mark.integration
+
+URL = "https://example.com/"
+THREADS = 8
+
+
+@pytest.fixture
+def manager(database: Database) -> LinkManager:
+    return LinkManager(PostgresLinkStore(database), max_links_per_user=5)
+
+
+@contextmanager
+def threads(database: Database) -> Iterator[ThreadPoolExecutor]:
+    """Threads that start together and leave no connection behind."""
+    begun, ended = Barrier(THREADS), Barrier(THREADS)
+
+    def close_together() -> None:
+        ended.wait(10)
+        database.close()
+
+    with ThreadPoolExecutor(THREADS, initializer=begun.wait) as pool:
+        yield pool
+        for _ in range(THREADS):
+            pool.submit(close_together)
+
+
+def outcomes(database: Database, call: Callable[[int], object]) -> list[str]:
+    """What each of many calls at once came to, as the names of their errors."""
+
+    def outcome(number: int) -> str:
+        try:
+            call(number)
+        except DelinkciousError as error:
+            return type(error).__name__
+        return "ok"
+
+    with threads(database) as pool:
+        return list(pool.map(outcome, range(THREADS * 4)))
+
+
+def test_the_limit_holds_under_concurrent_adds(manager: LinkManager, database: Database) -> None:
+    found = outcomes(database, lambda n: manager.add_link("alice", NewLink(f"{URL}{n}")))
+    assert found.count("ok") == 5
+    assert set(found) == {"ok", FailedPrecondition.__name__}
+    assert len(manager.get_links(LinkQuery("alice")).links) == 5
+
+
+def test_the_same_link_added_at_once_is_added_once(
+    manager: LinkManager, database: Database
+) -> None:
+    found = outcomes(database, lambda _: manager.add_link("alice", NewLink(URL)))
+    assert found.count("ok") == 1
+    assert set(found) == {"ok", AlreadyExists.__name__}
+
+
+def test_many_users_adding_and_deleting_one_url_never_collide(
+    manager: LinkManager, database: Database
+) -> None:
+    def add_and_delete(number: int) -> None:
+        for _ in range(5):
+            manager.add_link(f"user-{number}", NewLink(URL))
+            manager.delete_link(f"user-{number}", URL)
+
+    assert set(outcomes(database, add_and_delete)) == {"ok"}
+    with database.connection() as connection:
+        assert connection.execute("SELECT count(*) FROM urls").fetchone() == (0,)
+        counts = connection.execute("SELECT DISTINCT link_count FROM collections").fetchall()
+        assert counts == [(0,)]
+
+
+def test_one_user_adding_and_deleting_at_once_never_collides(
+    manager: LinkManager, database: Database
+) -> None:
+    def add_then_delete(_: int) -> None:
+        manager.add_link("alice", NewLink(URL))
+        manager.delete_link("alice", URL)
+
+    found = set(outcomes(database, add_then_delete))
+    assert found <= {"ok", "AlreadyExists", "NotFound", "FailedPrecondition"}
+
+
+def test_postgres_builds_the_json_that_the_schema_describes(
+    manager: LinkManager, database: Database
+) -> None:
+    manager.add_link("alice", NewLink(URL, 'quotes " and é \\', "line\nbreak", ("tag",)))
+    with database.connection() as connection:
+        connection.execute(
+            "UPDATE urls SET status = 'invalid', outcome = 'timeout', checked_at = now()"
+        )
+    page = manager.get_links(LinkQuery("alice"))
+    fields: dict[str, Any] = orjson.loads(page.body)["links"][0]
+    assert list(fields) == list(LinkSchema.model_fields)
+    link = LinkSchema.model_validate(fields)
+    assert (link.title, link.description) == ('quotes " and é \\', "line\nbreak")
+    assert link.last_check
+    assert link.created_at.utcoffset() is not None
+    assert page.links[0].status is LinkStatus.INVALID
+
+
+def test_a_regular_expression_that_takes_for_ever_is_cut_off(manager: LinkManager) -> None:
+    manager.add_link("alice", NewLink(URL, "a" * 301))
+    with pytest.raises(InvalidArgument) as caught:
+        manager.get_links(LinkQuery("alice", title_regex=r"^(a*)(a*)(a*)(a*)(a*)\1\2\3\4\5$"))
+    assert caught.value.violations[0].field == "title_regex"
+    assert len(manager.get_links(LinkQuery("alice")).links) == 1
+
+
+def test_pages_are_read_by_an_index(manager: LinkManager, database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute(
+            """
+            WITH u AS (
+                INSERT INTO urls (digest, url)
+                SELECT sha256(n::text::bytea), 'http://x.example/' || n
+                FROM generate_series(1, 5000) n RETURNING id, url
+            )
+            INSERT INTO links (username, url_id, url, title, description, tags, visibility)
+            SELECT 'user-' || id % 50, id, url, '', '', '{}', 'public' FROM u
+            """
+        )
+        connection.execute("ANALYZE")
+        plan = connection.execute(
+            "EXPLAIN SELECT id FROM links WHERE username = 'user-1'"
+            " ORDER BY created_at DESC, id DESC LIMIT 20"
+        ).fetchall()
+    assert "links_newest" in str(plan)
+    assert "Sort" not in str(plan)
