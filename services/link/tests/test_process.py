@@ -121,7 +121,7 @@ def test_metrics_and_info_are_on_the_management_port(
     assert (info["name"], info["role"]) == ("link-manager", "serve")
 
 
-def test_migrating_twice_at_once_and_again_is_harmless(env: Mapping[str, str]) -> None:
+def test_migrating_again_is_harmless(env: Mapping[str, str]) -> None:
     assert run_command(SERVICE, "migrate", env).returncode == 0
     assert run_command(SERVICE, "migrate", env).returncode == 0
 
