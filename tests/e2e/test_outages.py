@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from threading import Event
 from time import monotonic
@@ -18,6 +18,8 @@ from tests.support.stack import Stack
 
 User = Callable[[str], Api]
 Page = Callable[..., str]
+
+Outage = Callable[..., AbstractContextManager[None]]
 
 RECOVERY = 30
 
@@ -35,7 +37,18 @@ NEEDS = [
 
 
 @contextmanager
-def missing(stack: Stack, *names: tuple[str, str]) -> Iterator[None]:
+def stopped(stack: Stack, *names: tuple[str, str]) -> Iterator[None]:
+    """Stops parts of the platform for a block, then waits until all is well again."""
+    stack.control("stop", *names)
+    try:
+        yield
+    finally:
+        stack.control("start", *names)
+        wait_until(stack.all_ready, timeout=RECOVERY)
+
+
+@contextmanager
+def frozen(stack: Stack, *names: tuple[str, str]) -> Iterator[None]:
     """Freezes parts of the platform for a block, then waits until all is well again."""
     thaw = stack.freeze(*names)
     try:
@@ -45,10 +58,13 @@ def missing(stack: Stack, *names: tuple[str, str]) -> Iterator[None]:
         wait_until(stack.all_ready, timeout=RECOVERY)
 
 
+@pytest.mark.parametrize("outage", [stopped, frozen])
 @pytest.mark.parametrize("server", ["postgres", "redis", "nats"])
-def test_whoever_needs_a_missing_server_says_so_and_recovers(stack: Stack, server: str) -> None:
+def test_whoever_needs_a_missing_server_says_so_and_recovers(
+    stack: Stack, server: str, outage: Outage
+) -> None:
     needs = [(name, role, what) for needed, name, role, what in NEEDS if needed == server]
-    with missing(stack, (server, "")):
+    with outage(stack, (server, "")):
         for name, role, what in needs:
             wait_until(partial(is_not_ready, stack, name, role))
             answer = stack.readiness(name, role)
@@ -77,7 +93,7 @@ def test_links_are_saved_and_read_while_everything_else_is_missing(
         ("link-checker", "work"),
         ("link-checker", "serve"),
     ]
-    with missing(stack, *others):
+    with stopped(stack, *others):
         assert alice.add(url, title="Saved all the same")["status"] == "pending"
         assert [link["url"] for link in alice.links()] == [url]
         alice.update(url, title="Changed, too")
@@ -86,10 +102,13 @@ def test_links_are_saved_and_read_while_everything_else_is_missing(
     assert [event["event_type"] for event in bob.news()] == ["link_updated", "link_added"]
 
 
-def test_a_dead_neighbour_gives_a_clear_answer_quickly(stack: Stack, user: User) -> None:
+@pytest.mark.parametrize("outage", [stopped, frozen])
+def test_a_dead_neighbour_gives_a_clear_answer_quickly(
+    stack: Stack, user: User, outage: Outage
+) -> None:
     alice = user("alice")
     alice.links()
-    with missing(stack, ("postgres", "")):
+    with outage(stack, ("postgres", "")):
         started = monotonic()
         with pytest.raises(ApiError) as caught:
             alice.links()

@@ -80,6 +80,13 @@ class Stack:
         _signal(pids, signal.SIGSTOP)
         return lambda: _signal(pids, signal.SIGCONT)
 
+    def control(self, verb: str, *names: tuple[str, str]) -> None:
+        """Has the supervisor ``start`` or ``stop`` parts of the platform."""
+        programs = [f"services:{n}-{role}" if role else f"servers:{n}" for n, role in names]
+        configuration = str(self.folder / "supervisord.conf")
+        command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", configuration]
+        subprocess.run([*command, verb, *programs], check=True, capture_output=True)
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(STOP_TIMEOUT)
