@@ -41,7 +41,7 @@ class Databases:
     def create(self, template: str = EMPTY) -> PostgresAddress:
         """A new database, empty or a copy of a template."""
         name = f"test_{self._session}_{secrets.token_hex(4)}"
-        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+        self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
         self._made.add(name)
         return replace(self._server, name=name)
 

@@ -132,7 +132,8 @@ class EmbeddedPostgres:
             "jit": "off",
         }
         if not self.durable:
-            settings |= {"fsync": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off", "max_wal_size": "64MB"}
+            settings["dynamic_shared_memory_type"] = "mmap"  # in its folder: nothing is left behind
         return settings
 
 

@@ -6,16 +6,15 @@
 """
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
 from delinkcious.testing.embedded import EmbeddedNats, EmbeddedPostgres, EmbeddedRedis
 from delinkcious.testing.running import running
+from delinkcious.testing.scratch import scratch_folder
 from delinkcious.testing.waiting import free_port, wait_until
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Embedded:
     @contextmanager
     def postgres(self) -> Iterator[PostgresAddress]:
         """A PostgreSQL server where databases may be created."""
-        with _temporary_folder() as folder:
+        with scratch_folder() as folder:
             server = EmbeddedPostgres(folder / "postgres", free_port(), PASSWORD, durable=False)
             with running(server, folder / "postgres.log"):
                 yield server.address
@@ -64,7 +63,7 @@ class Embedded:
     @contextmanager
     def redis(self) -> Iterator[RedisAddress]:
         """A Redis server whose data may be deleted."""
-        with _temporary_folder() as folder:
+        with scratch_folder() as folder:
             server = EmbeddedRedis(folder / "redis", free_port(), PASSWORD, durable=False)
             with running(server, folder / "redis.log"):
                 yield server.address
@@ -72,16 +71,10 @@ class Embedded:
     @contextmanager
     def nats(self) -> Iterator[NatsAddress]:
         """A NATS server whose streams may be deleted."""
-        with _temporary_folder() as folder:
+        with scratch_folder() as folder:
             server = EmbeddedNats(folder / "nats", free_port(), free_port())
             with running(server, folder / "nats.log"):
                 yield server.address
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="delinkcious-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 class Containers:
