@@ -51,11 +51,13 @@ async def run_worker(
     nats: Address,
     outbox: Outbox | None = None,
     subscriptions: Sequence[Subscription] | Subscriptions = (),
+    also: Sequence[Runner] = (),
 ) -> None:
     """Runs a worker until the process is told to stop.
 
     Args:
         subscriptions: the events to consume; or what makes them, given the publisher.
+        also: what else it does, each until its event is set.
     """
     settings: ServiceSettings = runtime.settings
     async with AsyncExitStack() as stack:
@@ -64,7 +66,7 @@ async def run_worker(
         runtime.health.add("nats", broker.check)
         publisher = Publisher(broker)
         wanted = subscriptions(publisher) if callable(subscriptions) else subscriptions
-        runners: list[Runner] = [_consumer(broker, each, settings).run for each in wanted]
+        runners = [*also, *(_consumer(broker, each, settings).run for each in wanted)]
         if outbox is not None:
             runners.append(await stack.enter_async_context(_relay(runtime, outbox, publisher)))
         await runtime.run_until_stopped(*runners)
