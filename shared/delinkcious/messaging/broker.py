@@ -7,23 +7,27 @@ used once the streams are there (a broker may come back without its data).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar, cast
 
 import structlog
 from nats.aio.client import Client
+from nats.errors import ConnectionClosedError, NoServersError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from delinkcious.errors import Unavailable
 from delinkcious.health import NotReady
 from delinkcious.messaging.metrics import CONNECTED
-from delinkcious.messaging.pacing import Backoff
+from delinkcious.messaging.pacing import Backoff, pause, unless
 from delinkcious.messaging.streams import ensure_streams
 
 logger = structlog.get_logger()
+
+T = TypeVar("T")
 
 CONNECTION_ERRORS: Final = (NatsError, OSError, TimeoutError)
 """What nats-py raises when the broker is gone or refuses."""
@@ -31,6 +35,7 @@ CONNECTION_ERRORS: Final = (NatsError, OSError, TimeoutError)
 _RECONNECT: Final = Backoff(base=0.1, cap=2)
 _CONNECT_TIMEOUT: Final = 2
 _DRAIN_TIMEOUT: Final = 5
+_LOOK_INTERVAL: Final = 1
 _PING_INTERVAL: Final = 10
 _MAX_OUTSTANDING_PINGS: Final = 2
 
@@ -41,7 +46,18 @@ class Connection:
 
     client: Client
     jetstream: JetStreamContext
-    lost: asyncio.Future[None]
+    lost: asyncio.Event
+
+    async def attempt(self, work: Coroutine[Any, Any, T]) -> T:
+        """Returns the result of the work, which may wait for an answer that no longer comes.
+
+        Raises:
+            ConnectionClosedError: the connection is lost.
+        """
+        result = await unless(self.lost, work)
+        if self.lost.is_set():
+            raise ConnectionClosedError
+        return cast("T", result)
 
 
 class Broker:
@@ -57,6 +73,7 @@ class Broker:
         self._current: Connection | None = None
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
         self._reason = "not connected yet"
         self._complained = False
 
@@ -101,6 +118,7 @@ class Broker:
 
     async def close(self) -> None:
         """Sends what is buffered and disconnects; the broker cannot be opened again."""
+        self._closing.set()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -114,13 +132,13 @@ class Broker:
 
     async def _keep_connected(self) -> None:
         failures = 0
-        while True:
+        while not self._closing.is_set():  # asyncio.wait_for can swallow a cancellation (bpo-37658)
             try:
                 connection = await self._connect()
             except CONNECTION_ERRORS as error:
                 failures += 1
                 self._unreachable(error)
-                await asyncio.sleep(_RECONNECT.delay(failures))
+                await pause(self._closing, _RECONNECT.delay(failures))
             else:
                 failures = 0
                 await self._use(connection)
@@ -129,8 +147,9 @@ class Broker:
         self._complained = False
         self._set_state(connection, "")
         logger.info("broker_connected", url=self._url)
-        await asyncio.shield(connection.lost)
-        self._unreachable(connection.client.last_error or ConnectionError("connection lost"))
+        await unless(self._closing, _loss(connection))
+        if connection.lost.is_set():
+            self._unreachable(connection.client.last_error or ConnectionError("connection lost"))
 
     def _unreachable(self, error: Exception) -> None:
         """Logs it once, however often the attempts to connect then fail."""
@@ -148,18 +167,17 @@ class Broker:
             self._connected.set()
 
     async def _connect(self) -> Connection:
-        client = Client()
-        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        client, lost = Client(), asyncio.Event()
         try:
-            await client.connect(self._url, **self._options(lost))
-            jetstream = client.jetstream()
-            await ensure_streams(jetstream)
+            await _open(client, self._url, self._options(lost))
+            connection = Connection(client, client.jetstream(), lost)
+            await connection.attempt(ensure_streams(connection.jetstream))
         except BaseException:
             await _abandon(client)
             raise
-        return Connection(client, jetstream, lost)
+        return connection
 
-    def _options(self, lost: asyncio.Future[None]) -> dict[str, Any]:
+    def _options(self, lost: asyncio.Event) -> dict[str, Any]:
         return {
             "name": self._name,
             "allow_reconnect": False,
@@ -169,20 +187,34 @@ class Broker:
             "drain_timeout": _DRAIN_TIMEOUT,
             "ping_interval": _PING_INTERVAL,
             "max_outstanding_pings": _MAX_OUTSTANDING_PINGS,
-            "error_cb": _note,
-            "closed_cb": _resolver(lost),
+            "closed_cb": _setter(lost),
         }
 
 
-async def _note(error: Exception) -> None:
-    """Notes what the client says; the loss of a connection is told by who keeps it."""
-    logger.debug("broker_error", error=repr(error))
+async def _open(client: Client, url: str, options: dict[str, Any]) -> None:
+    """Connects, or raises what was wrong rather than that no server is left to try."""
+    errors: deque[Exception] = deque(maxlen=1)
+
+    async def note(error: Exception) -> None:
+        errors.append(error)
+        logger.debug("broker_error", error=repr(error))
+
+    try:
+        await client.connect(url, error_cb=note, **options)
+    except NoServersError as error:
+        raise errors[-1] if errors else error from None
 
 
-def _resolver(lost: asyncio.Future[None]) -> Callable[[], Awaitable[None]]:
+async def _loss(connection: Connection) -> None:
+    """Returns when the connection is lost, also if the client forgets to tell."""
+    while not connection.client.is_closed:
+        await pause(connection.lost, _LOOK_INTERVAL)
+    connection.lost.set()
+
+
+def _setter(lost: asyncio.Event) -> Callable[[], Awaitable[None]]:
     async def closed() -> None:
-        if not lost.done():
-            lost.set_result(None)
+        lost.set()
 
     return closed
 

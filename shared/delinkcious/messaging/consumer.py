@@ -79,7 +79,7 @@ class Consumer:
                 return
             session = self._session(connection)
             try:
-                await self._ensure(connection)
+                await connection.attempt(self._ensure(connection))
                 logger.info("consumer_started", consumer=self._name, subjects=self._subjects)
                 await session.run(stop)
             except CONNECTION_ERRORS as error:

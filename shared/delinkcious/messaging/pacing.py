@@ -41,6 +41,8 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
     finally:
-        working.cancel()
         stopped.cancel()
+        while not working.done():
+            working.cancel()  # again if need be: nats-py swallows a cancellation at times
+            await asyncio.wait({working}, timeout=0.1)
         await asyncio.gather(working, stopped, return_exceptions=True)

@@ -5,10 +5,10 @@ Where events come from is left to others; most come from an outbox (`delinkcious
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from nats.js.api import PubAck
 from nats.js.errors import NoStreamResponseError
@@ -18,6 +18,7 @@ from delinkcious.errors import Unavailable
 from delinkcious.messaging.broker import CONNECTION_ERRORS, Broker, Connection
 from delinkcious.messaging.event import Event
 from delinkcious.messaging.metrics import NOT_PUBLISHED, PUBLISHED
+from delinkcious.messaging.pacing import unless
 from delinkcious.messaging.streams import ensure_streams
 from delinkcious.tracing import SpanKind
 
@@ -88,20 +89,22 @@ class Publisher:
                 acks[message.id] = await connection.jetstream.publish_async(
                     message.subject, message.payload, headers=message.headers
                 )
-        await self._settle(connection, list(acks.values()))
+        await self._settle(connection, acks.values())
         if any(_has_no_stream(ack) for ack in acks.values()):
-            await ensure_streams(connection.jetstream)
+            await connection.attempt(ensure_streams(connection.jetstream))
         return {identity for identity, ack in acks.items() if _succeeded(ack)}
 
-    async def _settle(self, connection: Connection, acks: Sequence[asyncio.Future[PubAck]]) -> None:
+    async def _settle(
+        self, connection: Connection, acks: Collection[asyncio.Future[PubAck]]
+    ) -> None:
         """Waits for the acknowledgements, as long as they can come."""
-        settled: asyncio.Future[Any] = asyncio.gather(*acks, return_exceptions=True)
-        await asyncio.wait(
-            {settled, connection.lost},
-            timeout=self._timeout,
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        settled.cancel()
+        if not acks:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout):
+                await unless(connection.lost, asyncio.wait(acks))
+        for ack in acks:
+            ack.cancel()
 
 
 @dataclass(frozen=True, slots=True)

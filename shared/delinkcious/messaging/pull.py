@@ -67,13 +67,10 @@ class Pull:
         ended: asyncio.Future[None] = loop.create_future()
         self._expected, self._ended, self._heard = size, ended, loop.time()
         await self._connection.client.publish(self._request_subject, _body(size), reply=self._inbox)
-        lost = self._connection.lost
         try:
             while not ended.done():
-                await asyncio.wait(
-                    {ended, lost}, timeout=_HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
-                )
-                if lost.done() or loop.time() - self._heard > 2 * _HEARTBEAT:
+                await self._connection.attempt(asyncio.wait({ended}, timeout=_HEARTBEAT))
+                if loop.time() - self._heard > 2 * _HEARTBEAT:
                     raise PullError("nothing is heard of the consumer")
             ended.result()
         finally:

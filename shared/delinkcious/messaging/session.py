@@ -91,6 +91,8 @@ class Session:
         jetstream = self._connection.jetstream
         if await self._processor.process(jetstream, delivery, event, self._ending):
             self._release(delivery)
+        else:
+            self._lanes.drop()  # what comes after it must not overtake it
 
     async def _bury(self, delivery: Delivery, error: MalformedEvent) -> None:
         await self._processor.bury(
@@ -116,7 +118,7 @@ class Session:
         """Takes no more, finishes what it holds in the time that it has, hands back the rest."""
         self._ending.set()
         await self._pull.close()
-        if self._connection.lost.done():
+        if self._connection.lost.is_set():
             self._lanes.drop()  # others get these; what has begun had better end
         await self._lanes.finish(self._grace_period)
         for delivery in self._held:

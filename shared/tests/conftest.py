@@ -1,0 +1,61 @@
+"""What the tests of several packages use."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY
+
+from delinkcious import tracing
+from delinkcious.messaging import Broker
+from delinkcious.testing.addresses import NatsAddress
+from delinkcious.testing.embedded import EmbeddedNats
+from delinkcious.testing.running import RunningServer, running
+from delinkcious.testing.waiting import free_port
+
+
+@pytest.fixture
+async def broker(nats_address: NatsAddress) -> AsyncIterator[Broker]:
+    """A connected broker without events."""
+    async with Broker(nats_address.host, nats_address.port, "test") as broker:
+        await broker.wait_connected()
+        yield broker
+
+
+@pytest.fixture
+def nats_process(tmp_path: Path) -> Iterator[RunningServer]:
+    """A NATS of the test's own, to be stopped and started; its data is in ``tmp_path / "nats"``."""
+    server = EmbeddedNats(tmp_path / "nats", free_port(), free_port())
+    with running(server, tmp_path / "nats.log") as process:
+        yield process
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    """Collects the spans of the test; ``x-branch`` is a routing header."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    previous = tracing.install(provider, ["x-branch"])
+    yield exporter
+    tracing.install(previous)
+
+
+@pytest.fixture
+def counted() -> Callable[..., float]:
+    """Reads how much a counter has grown since the test began."""
+
+    def value(name: str, labels: dict[str, str]) -> float:
+        return REGISTRY.get_sample_value(name, labels) or 0
+
+    before = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in REGISTRY.collect()
+        for sample in family.samples
+    }
+    return lambda name, **labels: (
+        value(name, labels) - before.get((name, *sorted(labels.items())), 0)
+    )

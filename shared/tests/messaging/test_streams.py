@@ -1,0 +1,78 @@
+"""The streams: what holds a subject, and making them in a broker."""
+
+import asyncio
+
+import nats
+import pytest
+from nats.js import JetStreamContext
+from nats.js.api import RetentionPolicy, StorageType, StreamConfig
+
+from delinkcious.messaging.streams import (
+    DEAD_LETTERS,
+    DUPLICATE_WINDOW,
+    LINKS,
+    STREAMS,
+    ensure_streams,
+    stream_of,
+)
+from delinkcious.testing.addresses import NatsAddress
+
+
+@pytest.mark.parametrize("subject", ["links.added", "links.check.requested"])
+def test_a_subject_belongs_to_the_stream_of_its_domain(subject: str) -> None:
+    assert stream_of(subject) is LINKS
+
+
+@pytest.mark.parametrize("subject", ["", "links", "links.", "orders.added", "link.added"])
+def test_other_subjects_belong_to_no_stream(subject: str) -> None:
+    with pytest.raises(ValueError, match="no stream"):
+        stream_of(subject)
+
+
+@pytest.mark.integration
+class TestEnsure:
+    async def test_streams_are_durable_and_recognise_duplicates(
+        self, nats_address: NatsAddress
+    ) -> None:
+        client = await nats.connect(nats_address.url)
+        await ensure_streams(client.jetstream())
+        for stream in STREAMS:
+            config = (await client.jetstream().stream_info(stream.name)).config
+            assert config.subjects == [stream.subjects]
+            assert config.storage == StorageType.FILE
+            assert config.retention == RetentionPolicy.LIMITS
+            assert config.max_age == stream.max_age.total_seconds()
+            assert config.duplicate_window == DUPLICATE_WINDOW.total_seconds()
+        await client.close()
+
+    async def test_many_processes_may_make_them_at_once(self, nats_address: NatsAddress) -> None:
+        clients = [await nats.connect(nats_address.url) for _ in range(8)]
+        await asyncio.gather(*(ensure_streams(client.jetstream()) for client in clients))
+        names = [info.name for info in await _configs(clients[0].jetstream())]
+        assert sorted(map(str, names)) == sorted(stream.name for stream in STREAMS)
+        for client in clients:
+            await client.close()
+
+    async def test_an_old_stream_is_brought_up_to_date_and_keeps_what_an_operator_set(
+        self, nats_address: NatsAddress
+    ) -> None:
+        client = await nats.connect(nats_address.url)
+        jetstream = client.jetstream()
+        await jetstream.add_stream(
+            name=LINKS.name, subjects=["links.added"], max_bytes=10_000_000, max_age=60
+        )
+        await jetstream.publish("links.added", b"kept")
+        await ensure_streams(jetstream)
+        info = await jetstream.stream_info(LINKS.name)
+        assert info.config.subjects == ["links.>"]
+        assert info.config.max_age == LINKS.max_age.total_seconds()
+        assert info.config.max_bytes == 10_000_000
+        assert info.state.messages == 1
+        await client.close()
+
+    def test_dead_letters_are_kept_longer_than_what_they_came_from(self) -> None:
+        assert all(DEAD_LETTERS.max_age >= stream.max_age for stream in STREAMS)
+
+
+async def _configs(jetstream: JetStreamContext) -> list[StreamConfig]:
+    return [info.config for info in await jetstream.streams_info()]
