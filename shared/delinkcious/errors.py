@@ -187,11 +187,16 @@ def from_problem(problem: Mapping[str, Any]) -> DelinkciousError:
     return kind(str(problem.get("detail", kind.title)), violations=violations)
 
 
-def from_grpc_status(name: str, detail: str) -> DelinkciousError:
+def from_grpc_status(
+    name: str,
+    detail: str,
+    *,
+    violations: Sequence[Violation] = (),
+    retry_after: float | None = None,
+) -> DelinkciousError:
     """Returns the error for a gRPC status code, such as ``"NOT_FOUND"``."""
-    if name == "DEADLINE_EXCEEDED":
-        return Unavailable(detail)
-    return _BY_GRPC_STATUS.get(name, DelinkciousError)(detail)
+    kind = Unavailable if name == "DEADLINE_EXCEEDED" else _BY_GRPC_STATUS.get(name)
+    return (kind or DelinkciousError)(detail, violations=violations, retry_after=retry_after)
 
 
 def _kind(error: DelinkciousError) -> type[DelinkciousError]:

@@ -14,16 +14,20 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
 import structlog
 
 from delinkcious import logging, tracing
-from delinkcious.config import ConfigurationError, PostgresAddress, ServiceSettings
+from delinkcious.auth import MutualAuth
+from delinkcious.config import Address, ConfigurationError, PostgresAddress, ServiceSettings
 from delinkcious.health import Health
 from delinkcious.info import describe
 from delinkcious.management import ManagementServer
 from delinkcious.metrics import BUILD_INFO
+
+if TYPE_CHECKING:
+    from delinkcious.grpc.server import GrpcService
 
 logger = structlog.get_logger()
 
@@ -62,6 +66,26 @@ class Runtime(Generic[S]):
         self.health.started()
         logger.info("listening", host=settings.bind_address, port=settings.port)
         server.run()
+
+    async def serve_grpc(self, services: "Sequence[GrpcService]", auth: MutualAuth) -> None:
+        """Serves gRPC services until the process is told to stop."""
+        from delinkcious.grpc.server import GrpcServer  # nobody else pays for grpcio
+
+        settings = self.settings
+        server = GrpcServer(
+            services,
+            Address(settings.bind_address, settings.port),
+            auth=auth,
+            health=self.health,
+            grace_period=max(0, settings.grace_period * 0.8 - settings.drain_delay),
+            drain_delay=settings.drain_delay,
+        )
+        try:
+            await server.start()
+        except OSError as error:
+            raise StartError(str(error)) from None
+        logger.info("listening", host=settings.bind_address, port=settings.port)
+        await self.run_until_stopped(server.run)
 
     def migrate(self, address: PostgresAddress, package: str) -> None:
         """Brings a database up to date with the revisions in a package."""

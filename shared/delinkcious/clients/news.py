@@ -1,0 +1,50 @@
+"""The news service from afar."""
+
+from datetime import UTC
+from typing import Any, Final
+
+from delinkcious.grpc.client import GrpcClient
+from delinkcious.news.v1 import news_pb2
+from delinkcious.news.v1.news_pb2_grpc import NewsStub
+from delinkcious.object_model.news import NewsEvent, NewsEventType, NewsPage
+from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE
+
+_TYPES: Final = {
+    news_pb2.NEWS_EVENT_TYPE_LINK_ADDED: NewsEventType.LINK_ADDED,
+    news_pb2.NEWS_EVENT_TYPE_LINK_UPDATED: NewsEventType.LINK_UPDATED,
+    news_pb2.NEWS_EVENT_TYPE_LINK_DELETED: NewsEventType.LINK_DELETED,
+}
+
+
+class NewsClient:
+    """A `NewsManager` that is another process."""
+
+    def __init__(self, grpc: GrpcClient) -> None:
+        self._grpc = grpc
+        self._stub = NewsStub(grpc.channel)
+
+    def get_news(
+        self, username: str, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> NewsPage:
+        request = news_pb2.GetNewsRequest(
+            username=username, start_token=start_token or "", page_size=_int32(page_size)
+        )
+        page: Any = self._grpc.call("GetNews", self._stub.GetNews, request, retry=True)
+        events = tuple(_to_event(event) for event in page.events if event.event_type in _TYPES)
+        return NewsPage(events, page.next_token or None)
+
+
+def _int32(number: int) -> int:
+    """Returns the nearest number that the contract can carry; the service refuses it all the same."""
+    return max(-(2**31), min(number, 2**31 - 1))
+
+
+def _to_event(event: Any) -> NewsEvent:
+    return NewsEvent(
+        id=event.id,
+        event_type=_TYPES[event.event_type],
+        username=event.username,
+        url=event.url,
+        title=event.title,
+        timestamp=event.timestamp.ToDatetime(UTC),
+    )

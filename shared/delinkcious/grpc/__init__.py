@@ -1,0 +1,1 @@
+"""gRPC: the server with its layers, the client, and errors on the wire."""

@@ -1,0 +1,36 @@
+"""Who may call a method: mutual authentication of gRPC services.
+
+Each service declares its callers by method. A method that is not declared can be called by nobody,
+so forgetting it shows at the first call.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+from delinkcious.auth import ANONYMOUS, CALLER_TOKEN_HEADER, MutualAuth
+from delinkcious.errors import PermissionDenied, Unauthenticated
+from delinkcious.grpc.layers import Call, Layer
+
+CALLER_TOKEN_KEY: Final = CALLER_TOKEN_HEADER.lower()
+
+Callers = Mapping[str, Collection[str]]
+"""The services that may call a method, by its full name: ``package.Service/Method``."""
+
+
+def callers(auth: MutualAuth, allowed: Callers) -> Layer:
+    """Returns the layer that checks who calls."""
+
+    @asynccontextmanager
+    async def check(call: Call) -> AsyncIterator[None]:
+        caller = auth.caller_of(call.metadata.get(CALLER_TOKEN_KEY))
+        if caller is None:
+            raise Unauthenticated(
+                f"The metadata {CALLER_TOKEN_KEY} is missing, or its token is not known here."
+            )
+        call.caller = caller
+        if caller not in allowed.get(call.method, ()) and caller != ANONYMOUS:
+            raise PermissionDenied(f"{caller} may not call this.")
+        yield
+
+    return check

@@ -1,0 +1,133 @@
+"""The gRPC client that every gRPC client of a service stands on; for threads.
+
+Around the generated stubs: a deadline for each call, retries with jitter where the caller allows
+them, a circuit breaker, mutual authentication, the trace context, and errors as ours. One channel
+is one HTTP/2 connection, which the library opens at the first call and again after every loss.
+"""
+
+import socket
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+import grpc
+import structlog
+
+from delinkcious import tracing
+from delinkcious.config import Address
+from delinkcious.errors import DelinkciousError, Unavailable
+from delinkcious.grpc.callers import CALLER_TOKEN_KEY
+from delinkcious.grpc.metrics import CLIENT_DURATION
+from delinkcious.grpc.status import from_rpc_error
+from delinkcious.policy import Policy
+
+logger = structlog.get_logger()
+
+Answer = TypeVar("Answer")
+
+_MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_FAILURES: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+
+
+class _Failure(Exception):
+    """The peer did not answer, or said that it cannot now."""
+
+    def __init__(self, code: grpc.StatusCode, error: DelinkciousError, reason: str) -> None:
+        super().__init__(f"{code.name}: {reason}")
+        self.may_pass = code is grpc.StatusCode.UNAVAILABLE
+        self.error = error
+
+
+class GrpcClient:
+    """Calls one peer. Safe to share between threads.
+
+    Args:
+        peer: the peer's service name, for logs, metrics and errors.
+        token: the mutual authentication token for that peer, if it asks for one.
+    """
+
+    def __init__(
+        self, peer: str, address: Address, *, token: str | None = None, policy: Policy | None = None
+    ) -> None:
+        self.peer = peer
+        self._address = address
+        self._credentials = [(CALLER_TOKEN_KEY, token)] if token is not None else []
+        self._policy = policy or Policy()
+        self._breaker = self._policy.breaker(peer, on=_Failure)
+        self.channel = grpc.insecure_channel(str(address), _options(self._policy))
+
+    def call(
+        self,
+        name: str,
+        method: Callable[..., Answer],
+        request: Any,
+        *,
+        retry: bool = False,
+    ) -> Answer:
+        """Calls and returns the answer.
+
+        Args:
+            name: of the method, for metrics.
+            method: of the generated stub on `channel`.
+            retry: whether the call may be made twice; only one that changes nothing should.
+
+        Raises:
+            DelinkciousError: the one that the peer answered with.
+            Unavailable: the peer did not answer in time, or the breaker is open.
+        """
+        try:
+            return self._policy.attempt(
+                lambda: self._attempt(name, method, request),
+                lambda error: retry and isinstance(error, _Failure) and error.may_pass,
+            )
+        except _Failure as failure:
+            logger.warning("peer_unavailable", peer=self.peer, reason=str(failure))
+            raise failure.error from None
+
+    def check(self) -> None:
+        """Raises `Unavailable` unless the peer accepts connections; for readiness."""
+        try:
+            socket.create_connection((self._address.host, self._address.port), 1).close()
+        except OSError as error:
+            raise Unavailable(str(error)) from None
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self.channel.close()
+
+    def _attempt(self, name: str, method: Callable[..., Answer], request: Any) -> Answer:
+        with self._breaker.guard():
+            started = perf_counter()
+            code = grpc.StatusCode.OK
+            try:
+                return method(request, timeout=self._policy.timeout, metadata=self._metadata())
+            except grpc.RpcError as error:
+                code = error.code()
+                raise self._translated(error) from None
+            finally:
+                CLIENT_DURATION.labels(self.peer, name, code.name).observe(perf_counter() - started)
+
+    def _metadata(self) -> list[tuple[str, str]]:
+        return [*tracing.inject().items(), *self._credentials]
+
+    def _translated(self, error: grpc.RpcError) -> Exception:
+        ours = from_rpc_error(self.peer, error)
+        if error.code() in _FAILURES:
+            return _Failure(error.code(), ours, error.details() or "")
+        if type(ours) is DelinkciousError:
+            logger.error("peer_refused", peer=self.peer, status=error.code().name)
+        return ours
+
+
+def _options(policy: Policy) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
+        ("grpc.min_reconnect_backoff_ms", int(policy.connect_timeout * 1000)),  # to connect
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1000),
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.enable_http_proxy", 0),
+    ]
