@@ -1,0 +1,70 @@
+"""Runs the link checker: ``python -m link_checker serve | work``."""
+
+import threading
+from collections.abc import Sequence
+
+from delinkcious.auth import MutualAuth
+from delinkcious.info import version_of
+from delinkcious.messaging.blocking import BlockingPublisher
+from delinkcious.messaging.publisher import EventPublisher
+from delinkcious.messaging.streams import LINKS
+from delinkcious.service import Runtime, run
+from delinkcious.worker import Subscription, run_worker
+from link_checker.checker import Checker
+from link_checker.config import LinkCheckerSettings
+from link_checker.events import CHECK_REQUESTED
+from link_checker.fetch import Fetcher
+from link_checker.function import LinkCheckFunction
+from link_checker.http import create_function_app
+from link_checker.network import AddressPolicy
+from link_checker.observed import ObservedChecker
+from link_checker.ports import LinkChecker
+from link_checker.worker import CheckPool, CheckRequests
+
+
+def _checker(settings: LinkCheckerSettings, stop: threading.Event) -> LinkChecker:
+    name = settings.service_name
+    fetcher = Fetcher(
+        AddressPolicy(settings.allowed_networks),
+        user_agent=f"Mozilla/5.0 (compatible; delinkcious-{name}/{version_of(name)})",
+        connect_timeout=settings.link_checker_connect_timeout,
+        max_bytes=settings.link_checker_max_bytes,
+        stop=stop,
+    )
+    checker = Checker(
+        fetcher,
+        timeout=settings.link_checker_timeout,
+        max_redirects=settings.link_checker_max_redirects,
+    )
+    return ObservedChecker(checker)
+
+
+def serve(runtime: Runtime[LinkCheckerSettings]) -> None:
+    """Answer requests: the check as an HTTP function."""
+    settings = runtime.settings
+    auth = MutualAuth.from_settings(settings)
+    publisher = BlockingPublisher(settings.nats.host, settings.nats.port, settings.service_name)
+    runtime.health.add("nats", publisher.check)
+    function = LinkCheckFunction(_checker(settings, threading.Event()), publisher)
+    publisher.start()
+    try:
+        runtime.serve_http(create_function_app(function, auth), threads=settings.server_threads)
+    finally:
+        publisher.close()
+
+
+async def work(runtime: Runtime[LinkCheckerSettings]) -> None:
+    """Check the URLs that the link service asks about."""
+    settings, stop = runtime.settings, threading.Event()
+    concurrency = settings.link_checker_concurrency
+    with CheckPool(_checker(settings, stop), concurrency, stop) as pool:
+
+        def subscriptions(publisher: EventPublisher) -> Sequence[Subscription]:
+            handle = CheckRequests(pool.check, publisher).handle
+            return [Subscription(LINKS, "link-checker", [CHECK_REQUESTED], handle, concurrency)]
+
+        await run_worker(runtime, nats=settings.nats, subscriptions=subscriptions)
+
+
+if __name__ == "__main__":
+    run(LinkCheckerSettings, roles={"serve": serve, "work": work})

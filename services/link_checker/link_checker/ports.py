@@ -1,0 +1,13 @@
+"""What the worker and the function need from outside."""
+
+from typing import Protocol
+
+from link_checker.domain import Finding
+
+
+class LinkChecker(Protocol):
+    """Finds out whether the page behind a URL answers."""
+
+    def check(self, url: str) -> Finding:
+        """Returns what was found; whatever is wrong with the page is an outcome, not an error."""
+        ...

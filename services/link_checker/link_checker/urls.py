@@ -1,0 +1,56 @@
+"""URLs as they go to libcurl: read by its own parser, so that both mean the same server by them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import idna
+import pycurl
+
+from delinkcious.errors import InvalidArgument
+
+_WEB: Final = frozenset({"http", "https"})
+_READING: Final = pycurl.U_URLENCODE | pycurl.U_NON_SUPPORT_SCHEME
+
+
+class ForbiddenUrl(InvalidArgument):
+    """A URL of another kind than those of web pages, or with a password in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebUrl:
+    """An absolute http or https URL in ASCII, and its host."""
+
+    text: str
+    host: str
+
+    @classmethod
+    def parse(cls, given: str | bytes) -> "WebUrl":
+        """Returns the URL, with what is not ASCII encoded as browsers do it.
+
+        Raises:
+            ForbiddenUrl: it is not an http or https URL, or has a user name or a password.
+            InvalidArgument: it is not a URL.
+        """
+        parts = _parse(given)
+        if parts.scheme not in _WEB:
+            raise ForbiddenUrl.of("url", "must begin with http:// or https://")
+        if parts.user is not None or parts.password is not None:
+            raise ForbiddenUrl.of("url", "must not contain a user name or password")
+        try:
+            parts.host = host = _ascii(parts.host)
+            parts.fragment = None
+            return cls(parts.url, host)
+        except (pycurl.error, idna.IDNAError):
+            raise InvalidArgument.of("url", "has no valid host") from None
+
+
+def _parse(given: str | bytes) -> pycurl.CurlUrl:
+    try:
+        return pycurl.CurlUrl(given.encode() if isinstance(given, str) else given, _READING)
+    except (pycurl.error, ValueError):
+        raise InvalidArgument.of("url", "is not a URL") from None
+
+
+def _ascii(host: str) -> str:
+    """Returns the host as DNS knows it; libcurl, as it comes with pycurl, leaves that to us."""
+    return host if host.isascii() else idna.encode(host, uts46=True).decode()
