@@ -70,9 +70,11 @@ TALKS_WITH = (
     (API_GATEWAY.name, SOCIAL_GRAPH.name),
     (API_GATEWAY.name, USER.name),
     (API_GATEWAY.name, NEWS.name),
+    (API_GATEWAY.name, LINK_CHECKER.name),
+    (LINK.name, LINK_CHECKER.name),
     (NEWS.name, SOCIAL_GRAPH.name),
 )
-"""The pairs of services that call each other, and so share a secret."""
+"""The pairs of services that may call each other, and so share a secret."""
 
 
 @dataclass(frozen=True)

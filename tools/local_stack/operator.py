@@ -44,6 +44,7 @@ class Operator:
         if self._stopping:
             return
         if name in self._titles:
+            self._console.release()  # whoever looks now wants to know why
             self._deaths[name] = how
             self._pids.pop(name, None)
             self._record()

@@ -2,11 +2,10 @@
 
 It is the program of the package `supervisor` with three additions, all at its own seams (the
 options object, through which it makes every system call, its events, its main loop): children end
-with this process, each exit status is known, and an observer is told what happens.
+with this process, each exit status is known, and an observer is told what happens (ADR-0003).
 """
 
 import signal
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,9 +17,7 @@ from supervisor.states import SupervisorStates
 from supervisor.supervisord import Supervisor
 
 from delinkcious.testing.lifeline import die_with_parent
-
-LONGEST_BACKOFF = 10
-"""Seconds before a program that ended at once is tried again: one more each time, up to this."""
+from tools.local_stack.backoff import Backoff
 
 _HEARTBEAT = 0.2
 
@@ -125,7 +122,9 @@ class _Supervisor(Supervisor):  # type: ignore[misc]
 
     def runforever(self) -> None:
         events.subscribe(events.ProcessLogEvent, self._on_output)
-        events.subscribe(events.ProcessStateBackoffEvent, _limit_backoff)
+        backoff = Backoff()
+        events.subscribe(events.ProcessStateExitedEvent, backoff.on_exit)
+        events.subscribe(events.ProcessStateBackoffEvent, backoff.on_backoff)
         events.subscribe(events.SupervisorStoppingEvent, lambda _: self._observer.stopping())
         self._observer.running(self._programs)
         super().runforever()
@@ -147,7 +146,3 @@ class _Supervisor(Supervisor):  # type: ignore[misc]
 
     def _on_output(self, event: Any) -> None:
         self._observer.wrote(event.process.config.name, event.data)
-
-
-def _limit_backoff(event: Any) -> None:
-    event.process.delay = min(event.process.delay, time.time() + LONGEST_BACKOFF)

@@ -8,7 +8,6 @@ from tools.local_stack.layout import (
     API_GATEWAY,
     IDENTITY_PROVIDER,
     LINK,
-    LINK_CHECKER,
     NEWS,
     Layout,
 )
@@ -51,7 +50,7 @@ def test_every_service_finds_the_others(environments: Environments) -> None:
 
 def test_only_services_that_are_called_or_call_have_tokens(environments: Environments) -> None:
     assert environments.of(LINK, 1)["MUTUAL_AUTH_FILE"].endswith("mutual-auth-link-manager.yaml")
-    assert "MUTUAL_AUTH_FILE" not in environments.of(LINK_CHECKER, 1)
+    assert "MUTUAL_AUTH_FILE" not in environments.of(IDENTITY_PROVIDER, None)
 
 
 def test_users_log_in_with_the_local_provider(environments: Environments) -> None:
