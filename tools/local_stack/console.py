@@ -42,7 +42,7 @@ class Console:
     def _print(self, line: str) -> None:
         try:
             print(line, file=self._output, flush=True)
-        except BrokenPipeError:
+        except OSError:
             # Nobody reads any more, as after `make run | head`: the stack runs on in silence.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
 

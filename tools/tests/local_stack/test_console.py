@@ -1,3 +1,4 @@
+import os
 from io import StringIO
 
 import pytest
@@ -49,3 +50,13 @@ def test_tables_are_aligned() -> None:
         "link-manager  7",
         "a             12345",
     ]
+
+
+def test_the_stack_runs_on_when_nobody_reads(capfd: pytest.CaptureFixture[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        console = Console(output)
+        console.say("lost")
+        console.say("lost too")
+    assert capfd.readouterr().err == ""

@@ -26,6 +26,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def healing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A stack for all tests that take a process from it, and give it time to come back."""
+    with platform(tmp_path_factory.mktemp("healing") / "stack") as started:
+        started.wait_for("is ready")
+        yield started
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Platform]:
     with platform(tmp_path / "stack") as started:
@@ -67,14 +75,14 @@ def test_the_logs_of_servers_are_kept_but_not_shown(undisturbed: Platform) -> No
 
 
 @pytest.mark.parametrize("name", ["second", "redis", "nats", "postgres"])
-def test_what_is_killed_runs_again(running: Platform, name: str) -> None:
-    before = running.pids
+def test_what_is_killed_runs_again(healing: Platform, name: str) -> None:
+    before = healing.pids
     pid = before[name]
     assert pid
     os.kill(pid, signal.SIGKILL)
-    new = running.wait_for_pid_other_than(name, pid)
-    running.wait_for(f"ended (terminated by SIGKILL); it runs again as pid {new}")
-    assert {**running.pids, name: None} == {**before, name: None}
+    new = healing.wait_for_pid_other_than(name, pid)
+    healing.wait_for(f"ended (terminated by SIGKILL); it runs again as pid {new}")
+    assert {**healing.pids, name: None} == {**before, name: None}
 
 
 def test_what_ends_at_once_is_tried_again_and_again(tmp_path: Path) -> None:
@@ -135,9 +143,9 @@ def test_what_outlives_a_killed_stack_is_found_by_the_next(tmp_path: Path) -> No
     wait_until(lambda: not _alive([deaf]), message="the deaf process ends")
 
 
-def test_programs_can_be_stopped_and_started_by_hand(running: Platform) -> None:
+def test_programs_can_be_stopped_and_started_by_hand(healing: Platform) -> None:
     def control(*words: str) -> None:
-        configuration = running.directory / "supervisord.conf"
+        configuration = healing.directory / "supervisord.conf"
         command = [
             str(Path(sys.executable).with_name("supervisorctl")),
             "-c",
@@ -147,6 +155,6 @@ def test_programs_can_be_stopped_and_started_by_hand(running: Platform) -> None:
         subprocess.run(command, check=True, capture_output=True)
 
     control("stop", "services:second-serve")
-    wait_until(lambda: running.pids["second"] is None)
+    wait_until(lambda: healing.pids["second"] is None)
     control("start", "services:second-serve")
-    wait_until(lambda: running.pids["second"])
+    wait_until(lambda: healing.pids["second"])
