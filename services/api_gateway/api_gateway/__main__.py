@@ -1,0 +1,68 @@
+"""Runs the gateway: ``python -m api_gateway serve``."""
+
+from api_gateway.app import Managers, create_gateway_app
+from api_gateway.config import GatewaySettings
+from api_gateway.cookies import LoginCookie
+from api_gateway.github import GitHub
+from api_gateway.sessions import Sessions
+from delinkcious.auth import MutualAuth
+from delinkcious.clients.links import LinkClient
+from delinkcious.clients.news import NewsClient
+from delinkcious.clients.social_graph import SocialGraphClient
+from delinkcious.clients.users import UserClient
+from delinkcious.config import Address
+from delinkcious.grpc.client import GrpcClient
+from delinkcious.http.client import HttpClient
+from delinkcious.service import Runtime, run
+
+
+def serve(runtime: Runtime[GatewaySettings]) -> None:
+    """Answer requests."""
+    settings = runtime.settings
+    managers = _managers(runtime)
+    app = create_gateway_app(
+        managers,
+        Sessions(
+            managers.users, seconds=settings.session_cache_seconds, size=settings.session_cache_size
+        ),
+        _github(settings),
+        LoginCookie(settings.secret_key.get_secret_value()),
+        settings.public_url,
+    )
+    runtime.serve_http(app, threads=settings.server_threads)
+
+
+def _managers(runtime: Runtime[GatewaySettings]) -> Managers:
+    """Returns a client of each service. Only without the user service can nobody be served."""
+    settings = runtime.settings
+    auth = MutualAuth.from_settings(settings)
+
+    def client(peer: str, address: Address, *, required: bool = False) -> HttpClient:
+        http = HttpClient(peer, address, token=auth.token_for(peer))
+        runtime.health.add(peer, http.check, required=required)
+        return http
+
+    news = GrpcClient("news-manager", settings.news_manager, token=auth.token_for("news-manager"))
+    runtime.health.add("news-manager", news.check, required=False)
+    return Managers(
+        links=LinkClient(client("link-manager", settings.link_manager)),
+        social_graph=SocialGraphClient(
+            client("social-graph-manager", settings.social_graph_manager)
+        ),
+        users=UserClient(client("user-manager", settings.user_manager, required=True)),
+        news=NewsClient(news),
+    )
+
+
+def _github(settings: GatewaySettings) -> GitHub:
+    return GitHub(
+        client_id=settings.github_client_id,
+        client_secret=settings.github_client_secret.get_secret_value(),
+        url=settings.github_url,
+        api_url=settings.github_api_url,
+        timeout=settings.github_timeout,
+    )
+
+
+if __name__ == "__main__":
+    run(GatewaySettings, roles={"serve": serve})

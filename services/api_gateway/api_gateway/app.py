@@ -1,0 +1,57 @@
+"""The public API, composed: its endpoints, and what every request passes through.
+
+1. observe: span, log line and metrics, around everything (`delinkcious.http.app`)
+2. headers: what every answer tells browsers and caches
+3. authentication: who calls, and whether they may, before anything of the request is read
+4. problems: every error into a problem document
+"""
+
+from dataclasses import dataclass
+
+from api_gateway import authentication, docs, headers
+from api_gateway.account import add_account
+from api_gateway.cookies import LoginCookie
+from api_gateway.github import IdentityProvider
+from api_gateway.links import add_links
+from api_gateway.login import Login, add_login
+from api_gateway.news import add_news
+from api_gateway.sessions import Sessions
+from api_gateway.social import add_social
+from delinkcious.http import paths
+from delinkcious.http.app import RestApp, create_app
+from delinkcious.info import version_of
+from delinkcious.object_model.links import LinkManager
+from delinkcious.object_model.news import NewsManager
+from delinkcious.object_model.social_graph import SocialGraphManager
+from delinkcious.object_model.users import UserManager
+
+
+@dataclass(frozen=True, slots=True)
+class Managers:
+    """What the gateway passes calls on to."""
+
+    links: LinkManager
+    social_graph: SocialGraphManager
+    users: UserManager
+    news: NewsManager
+
+
+def create_gateway_app(
+    managers: Managers,
+    sessions: Sessions,
+    provider: IdentityProvider,
+    cookie: LoginCookie,
+    public_url: str = "",
+) -> RestApp:
+    """Returns the application that serves the public API."""
+    app = create_app(__name__, title="Delinkcious", version=version_of("api-gateway"), auth=None)
+    headers.install(app)
+    paths.install(app)
+    add_login(app, Login(managers.users, provider, cookie, public_url))
+    add_account(app, managers.users, sessions)
+    add_links(app, managers.links, managers.users)
+    add_social(app, managers.social_graph, managers.users)
+    add_news(app, managers.news)
+    docs.install(app)
+    authentication.install(app, sessions)
+    return app

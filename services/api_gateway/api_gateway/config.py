@@ -1,0 +1,97 @@
+"""The settings of the gateway."""
+
+from ipaddress import ip_address
+from typing import ClassVar, Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from delinkcious.config import Address, Port, Seconds, ServiceSettings
+
+_SHORTEST_KEY: Final = 32
+
+
+class GatewaySettings(ServiceSettings):
+    """Environment variables of the same names in upper case."""
+
+    service_name: ClassVar[str] = "api-gateway"
+
+    port: Port = 5000
+    server_threads: int = Field(8, ge=1, le=64, description="requests worked on at a time")
+    public_url: str = Field("", description="how clients reach the gateway; by default as they say")
+    secret_key: SecretStr = Field(description="signs the cookies of logins; at least 32 characters")
+    session_cache_seconds: float = Field(5, ge=0, le=60)
+    session_cache_size: int = Field(10_000, ge=1)
+
+    github_client_id: str
+    github_client_secret: SecretStr
+    github_url: str = "https://github.com"
+    github_api_url: str = "https://api.github.com"
+    github_timeout: Seconds = Field(5, description="seconds for each of the three calls of a login")
+    github_insecure: bool = Field(False, description="allows http to an address not on loopback")
+
+    link_manager_service_host: str = "localhost"
+    link_manager_service_port: Port = 8080
+    social_graph_manager_service_host: str = "localhost"
+    social_graph_manager_service_port: Port = 9090
+    user_manager_service_host: str = "localhost"
+    user_manager_service_port: Port = 7070
+    news_manager_service_host: str = "localhost"
+    news_manager_service_port: Port = 6060
+
+    @field_validator("public_url", "github_url", "github_api_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be an http or https URL")
+        return value.rstrip("/")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < _SHORTEST_KEY:
+            raise ValueError(f"must have at least {_SHORTEST_KEY} characters")
+        return value
+
+    @model_validator(mode="after")
+    def _secrets_stay_secret(self) -> Self:
+        for name in ("github_url", "github_api_url"):
+            url = getattr(self, name)
+            if not (self.github_insecure or url.startswith("https:") or is_loopback(url)):
+                raise ValueError(
+                    f"{name.upper()}: {url} would send secrets unencrypted; use https, or set "
+                    "GITHUB_INSECURE=true on a private network"
+                )
+        return self
+
+    @property
+    def link_manager(self) -> Address:
+        """The link service."""
+        return Address(self.link_manager_service_host, self.link_manager_service_port)
+
+    @property
+    def social_graph_manager(self) -> Address:
+        """The social graph service."""
+        return Address(
+            self.social_graph_manager_service_host, self.social_graph_manager_service_port
+        )
+
+    @property
+    def user_manager(self) -> Address:
+        """The user service."""
+        return Address(self.user_manager_service_host, self.user_manager_service_port)
+
+    @property
+    def news_manager(self) -> Address:
+        """The news service."""
+        return Address(self.news_manager_service_host, self.news_manager_service_port)
+
+
+def is_loopback(url: str) -> bool:
+    """Tells whether a URL names this machine, so what is sent to it crosses no network."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,84 @@
+"""An example of each model in the OpenAPI document, by the name it has there.
+
+The documentation page shows them, and tests hold them against the schemas.
+"""
+
+from typing import Any, Final
+
+_CHECKED: Final = {
+    "id": 42,
+    "url": "https://www.python.org/",
+    "title": "Python",
+    "description": "The programming language",
+    "tags": ["language", "python"],
+    "visibility": "public",
+    "status": "valid",
+    "last_check": {"outcome": "ok", "http_status": 200, "at": "2026-11-20T09:30:02Z"},
+    "created_at": "2026-11-20T09:30:00Z",
+    "updated_at": "2026-11-20T09:30:00Z",
+}
+_TOKEN: Final = {
+    "id": 7,
+    "name": "backup script",
+    "scopes": ["links:read"],
+    "created_at": "2026-11-20T09:30:00Z",
+    "expires_at": "2027-11-20T09:30:00Z",
+}
+
+EXAMPLES: Final[dict[str, Any]] = {
+    "Login": {
+        "access_token": "…",
+        "token_type": "Bearer",
+        "expires_at": "2026-12-20T09:30:00Z",
+        "username": "alice",
+        "name": "Alice",
+        "email": "alice@example.com",
+    },
+    "User": {
+        "username": "alice",
+        "name": "Alice",
+        "email": "alice@example.com",
+        "created_at": "2026-11-20T09:30:00Z",
+    },
+    "CreateToken": {key: _TOKEN[key] for key in ("name", "scopes", "expires_at")},
+    "NewApiToken": {**_TOKEN, "token": "…"},
+    "ApiToken": _TOKEN,
+    "ApiTokens": {"tokens": [_TOKEN]},
+    "AddLink": {
+        "url": "https://www.python.org/",
+        "title": "Python",
+        "tags": ["python", "language"],
+    },
+    "UpdateLink": {
+        "url": "https://www.python.org/",
+        "description": "The programming language",
+        "add_tags": ["favourite"],
+    },
+    "Link": _CHECKED,
+    "Links": {"links": [_CHECKED], "next_page_token": None},
+    "Tags": {"tags": [{"name": "language", "count": 1}, {"name": "python", "count": 3}]},
+    "Followers": {"followers": ["bob", "carol"], "next_page_token": None},
+    "Following": {"following": ["bob"], "next_page_token": None},
+    "NameUser": {"username": "bob"},
+    "News": {
+        "events": [
+            {
+                "id": "0199c2f4-7a31-7c5e-8d11-3f6f0b5a1c22",
+                "event_type": "link_added",
+                "username": "bob",
+                "url": "https://www.python.org/",
+                "title": "Python",
+                "timestamp": "2026-11-20T09:30:00Z",
+            }
+        ],
+        "next_token": None,
+    },
+    "Problem": {
+        "type": "urn:delinkcious:problem:invalid-argument",
+        "title": "Invalid input",
+        "status": 400,
+        "detail": "url: must begin with http:// or https://",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "errors": [{"field": "url", "detail": "must begin with http:// or https://"}],
+    },
+}

@@ -1,0 +1,98 @@
+"""Links and tags: the user's own, and what everybody may see of others'."""
+
+from flask import Response
+
+from api_gateway.authentication import authenticated
+from api_gateway.social import existing
+from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound
+from delinkcious.http.app import RestApp, json_response, no_content
+from delinkcious.http.decode import ANY, QUERY, reads
+from delinkcious.http.openapi import problems
+from delinkcious.object_model.links import LinkManager
+from delinkcious.object_model.users import Identity, UserManager
+from delinkcious.schemas.links import (
+    AddLink,
+    LinkFilters,
+    LinkSchema,
+    LinksSchema,
+    NameLink,
+    TagsSchema,
+    UpdateLink,
+)
+
+
+def add_links(app: RestApp, links: LinkManager, users: UserManager) -> None:
+    """Adds the endpoints of links and tags. Pages pass through as the bytes that they came in."""
+
+    @app.get("/v1/links")
+    @authenticated
+    @reads(app, LinkFilters, QUERY)
+    @app.output(LinksSchema, description="A page of your links, newest first.")
+    @app.doc(tags=["Links"], operation_id="getLinks")
+    def get_links(caller: Identity, wanted: LinkFilters) -> Response:
+        """List your links.
+
+        Every filter that is given must match. `next_page_token` of one page is `start_token` of the
+        next; links added meanwhile are neither skipped nor repeated.
+        """
+        return json_response(links.get_links(wanted.to_query(caller.username)).body)
+
+    @app.post("/v1/links")
+    @authenticated
+    @reads(app, AddLink, ANY)
+    @app.output(LinkSchema, status_code=201, description="The link.")
+    @app.doc(
+        tags=["Links"],
+        operation_id="addLink",
+        responses=problems(AlreadyExists, FailedPrecondition),
+    )
+    def add_link(caller: Identity, new: AddLink) -> Response:
+        """Save a link.
+
+        Its status is `pending` until it has been checked. URLs that differ only in form (the case
+        of the host, a default port, the fragment, tracking parameters, …) are the same link.
+        """
+        return json_response(links.add_link(caller.username, new.to_link()), 201)
+
+    @app.put("/v1/links")
+    @authenticated
+    @reads(app, UpdateLink, ANY)
+    @app.output(LinkSchema, description="The link as it is now.")
+    @app.doc(tags=["Links"], operation_id="updateLink", responses=problems(NotFound))
+    def update_link(caller: Identity, change: UpdateLink) -> Response:
+        """Change a link.
+
+        `url` names it; what is left out stays as it is.
+        """
+        return json_response(links.update_link(caller.username, change.to_change()))
+
+    @app.delete("/v1/links")
+    @authenticated
+    @reads(app, NameLink, QUERY)
+    @app.output({}, status_code=204, description="It is gone.")
+    @app.doc(tags=["Links"], operation_id="deleteLink", responses=problems(NotFound))
+    def delete_link(caller: Identity, link: NameLink) -> Response:
+        """Delete a link."""
+        links.delete_link(caller.username, link.url)
+        return no_content()
+
+    @app.get("/v1/tags")
+    @authenticated
+    @app.output(TagsSchema, description="Your tags by name.")
+    @app.doc(tags=["Links"], operation_id="getTags")
+    def get_tags(caller: Identity) -> Response:
+        """List your tags, and on how many links each is."""
+        return json_response({"tags": links.get_tags(caller.username)})
+
+    @app.get("/v1/users/<username:username>/links")
+    @authenticated
+    @reads(app, LinkFilters, QUERY)
+    @app.output(LinksSchema, description="A page of the user's public links, newest first.")
+    @app.doc(tags=["Links"], operation_id="getLinksOfUser", responses=problems(NotFound))
+    def get_links_of(_caller: Identity, username: str, wanted: LinkFilters) -> Response:
+        """List somebody's public links.
+
+        What everybody sees, whoever asks: your own private links are left out, too.
+        """
+        owner = existing(users, username)
+        return json_response(links.get_links(wanted.to_query(owner, public_only=True)).body)

@@ -1,0 +1,104 @@
+"""The OpenAPI document of the public API: what `delinkcious.http.openapi` makes, and what only the
+gateway knows: who may call what, how they show it, what paths hold, and examples.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from api_gateway.authentication import ACCESS_TOKEN_HEADER, SESSION_COOKIE, Access, access_of
+from api_gateway.examples import EXAMPLES
+from delinkcious.errors import Unauthenticated
+from delinkcious.http import openapi
+from delinkcious.http.app import RestApp
+from delinkcious.schemas.common import Username
+
+Node = dict[str, Any]
+
+_DESCRIPTION: Final = """\
+Save links, have them checked, follow people, and read what they save.
+
+JSON in and out, UTF-8, times in RFC 3339 and UTC. Lists come in pages: pass on the token of one
+page to get the next. Whatever goes wrong is answered with a problem document (RFC 9457) that names
+the fields at fault."""
+
+_TAGS: Final = {
+    "Login": "Log in with GitHub, and out again.",
+    "Links": "Your links and tags, and the public links of others.",
+    "People": "Whom you follow, and who follows you.",
+    "News": "What those whom you follow save.",
+    "Account": "Your account, and tokens for your programs.",
+}
+
+_SECURITY_SCHEMES: Final[Node] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of a login, or an API token.",
+    },
+    "accessToken": {
+        "type": "apiKey",
+        "in": "header",
+        "name": ACCESS_TOKEN_HEADER,
+        "description": "The same, in a header of its own.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": SESSION_COOKIE,
+        "description": "What a browser has after a login; for reading, and to log out.",
+    },
+}
+_BY_TOKEN: Final[list[Node]] = [{"bearer": []}, {"accessToken": []}]
+_BY_COOKIE: Final[list[Node]] = [{"session": []}]
+
+_PATH_PARAMETERS: Final[dict[str, Node]] = {
+    "username": TypeAdapter(Username).json_schema(),
+    "token_id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [7]},
+}
+_CONVERTER: Final = re.compile(r"<(?:[^<:]+:)?([^>]+)>")
+
+
+def install(app: RestApp) -> None:
+    """Has the application answer with the completed document."""
+    app.info = {"description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}}
+    app.tags = [{"name": name, "description": text} for name, text in _TAGS.items()]
+    app.security_schemes = _SECURITY_SCHEMES
+    app.spec_processor(lambda document: _complete(app, document))
+
+
+def _complete(app: RestApp, document: Any) -> Any:
+    views = _views(app)
+    for path, method, operation in openapi.operations(document):
+        _say_who_may_call(operation, method, access_of(views[path, method]))
+        for parameter in operation["parameters"]:
+            if parameter["in"] == "path":
+                parameter["schema"] = _PATH_PARAMETERS[parameter["name"]]
+    openapi.complete(document)
+    paths = document["paths"]
+    document["paths"] = {path: paths[path] for path, _ in views if path in paths}
+    for name, example in EXAMPLES.items():
+        document["components"]["schemas"][name]["examples"] = [example]
+    return document
+
+
+def _views(app: RestApp) -> dict[tuple[str, str], Callable[..., Any]]:
+    """Returns the views by path and method, as OpenAPI writes them."""
+    return {
+        (_CONVERTER.sub(r"{\1}", rule.rule), method.lower()): app.view_functions[rule.endpoint]
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+
+
+def _say_who_may_call(operation: Node, method: str, access: Access | None) -> None:
+    if access is Access.PUBLIC:
+        operation["security"] = []
+        return
+    by_cookie = method == "get" or access is Access.USER_BY_COOKIE
+    operation["security"] = _BY_TOKEN + (_BY_COOKIE if by_cookie else [])
+    for status, answer in openapi.problems(Unauthenticated).items():
+        answer["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+        operation["responses"].setdefault(str(status), answer)

@@ -1,0 +1,92 @@
+"""The gateway over the real managers of the services, with their stores in memory."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from api_gateway.app import Managers, create_gateway_app
+from api_gateway.cookies import LoginCookie
+from api_gateway.github import IdentityProvider
+from api_gateway.sessions import Sessions
+from api_gateway.testing import MAX_LINKS, Caller, FixedNews, NoProvider
+from delinkcious.http.app import RestApp
+from delinkcious.object_model.users import GitHubIdentity, UserManager
+from link_service.manager import LinkManager
+from link_service.memory import InMemoryLinkStore
+from social_graph_service.manager import SocialGraphManager
+from social_graph_service.memory import InMemoryFollowStore
+from user_service.manager import UserManager as RealUserManager
+from user_service.memory import InMemoryUserStore
+
+Build = Callable[[Managers], RestApp]
+
+
+@pytest.fixture
+def news() -> FixedNews:
+    return FixedNews()
+
+
+@pytest.fixture
+def users() -> UserManager:
+    return RealUserManager(InMemoryUserStore(), timedelta(days=30))
+
+
+@pytest.fixture
+def managers(users: UserManager, news: FixedNews) -> Managers:
+    return Managers(
+        links=LinkManager(InMemoryLinkStore(), MAX_LINKS),
+        social_graph=SocialGraphManager(InMemoryFollowStore()),
+        users=users,
+        news=news,
+    )
+
+
+@pytest.fixture
+def provider() -> IdentityProvider:
+    return NoProvider()
+
+
+@pytest.fixture
+def sessions(managers: Managers) -> Sessions:
+    return Sessions(managers.users, seconds=5, size=100)
+
+
+@pytest.fixture
+def build(sessions: Sessions, provider: IdentityProvider) -> Build:
+    """Makes the application over other managers than the usual ones."""
+    return lambda managers: create_gateway_app(managers, sessions, provider, LoginCookie("k" * 32))
+
+
+@pytest.fixture
+def app(build: Build, managers: Managers) -> RestApp:
+    return build(managers)
+
+
+@pytest.fixture
+def http(app: RestApp) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def caller(app: RestApp, users: UserManager) -> Callable[[str], Caller]:
+    """Gives somebody an account and a session."""
+
+    def enter(username: str) -> Caller:
+        number = sum(map(ord, username))
+        identity = GitHubIdentity(number, username, username.title(), f"{username}@example.com")
+        name = users.register(identity).username
+        return Caller(name, users.login(name).access_token, app.test_client(use_cookies=False))
+
+    return enter
+
+
+@pytest.fixture
+def alice(caller: Callable[[str], Caller]) -> Caller:
+    return caller("alice")
+
+
+@pytest.fixture
+def bob(caller: Callable[[str], Caller]) -> Caller:
+    return caller("bob")
