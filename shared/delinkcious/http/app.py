@@ -40,7 +40,14 @@ def create_app(
     Args:
         auth: who may call; None for the public gateway, which authenticates users itself.
     """
-    app = RestApp(name, title=title, version=version, docs_path=None, json_errors=False)
+    app = RestApp(
+        name,
+        title=title,
+        version=version,
+        docs_path=None,
+        json_errors=False,
+        static_folder=None,  # type: ignore[arg-type]  # or it has a route for files, with no policy
+    )
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,

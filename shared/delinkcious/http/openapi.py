@@ -21,6 +21,8 @@ from delinkcious.errors import (
 )
 
 Node = dict[str, Any]
+Answers = dict[int | str, Node]
+"""What a call may answer, by status, for ``@app.doc(responses=…)``."""
 
 _REF: Final = "#/components/schemas/"
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -46,9 +48,9 @@ class Problem(BaseModel):
     errors: list[ProblemField] = Field([], description="the fields that are wrong, if any are")
 
 
-def problems(*kinds: type[DelinkciousError]) -> dict[int | str, Node]:
-    """Returns the answers of a view that raises these errors, for ``@app.doc(responses=…)``."""
-    answers: dict[int | str, Node] = {}
+def problems(*kinds: type[DelinkciousError]) -> Answers:
+    """Returns the answers of a view that raises these errors."""
+    answers: Answers = {}
     for kind in kinds:
         said = (kind.__doc__ or kind.title).partition("\n")[0]
         answer = answers.setdefault(HTTP_STATUS[kind], {"description": said})

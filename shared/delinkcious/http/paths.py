@@ -26,6 +26,18 @@ class UsernameConverter(BaseConverter):
             raise ValidationError from None
 
 
+class IdConverter(BaseConverter):
+    """``<id:name>``: a whole number that a database can hold. Werkzeug's own ``int`` takes any
+    number of digits, and fails where Python refuses to.
+    """
+
+    regex = "[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:
+        """Returns the number."""
+        return int(value)
+
+
 def install(app: Flask) -> None:
     """Makes the converters known to the routes of an application."""
-    app.url_map.converters["username"] = UsernameConverter
+    app.url_map.converters |= {"username": UsernameConverter, "id": IdConverter}

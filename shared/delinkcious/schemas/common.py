@@ -40,4 +40,6 @@ class Paging(BaseModel):
     """Which page of a list."""
 
     start_token: PageToken | None = None
-    page_size: int = Field(DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+    page_size: int = Field(
+        DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE, description="how many there are at most"
+    )

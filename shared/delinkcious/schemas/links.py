@@ -20,7 +20,13 @@ from delinkcious.object_model.links import (
 from delinkcious.schemas.common import Paging, Text
 
 Url = Annotated[
-    Text, Field(min_length=1, max_length=MAX_URL_LENGTH, description="an http or https URL")
+    Text,
+    Field(
+        min_length=1,
+        max_length=MAX_URL_LENGTH,
+        description="an http or https URL",
+        examples=["https://www.python.org/"],
+    ),
 ]
 Title = Annotated[Text, Field(max_length=MAX_TITLE_LENGTH)]
 Description = Annotated[Text, Field(max_length=MAX_DESCRIPTION_LENGTH)]
