@@ -10,14 +10,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ConfigurationError(Exception):
@@ -32,7 +37,8 @@ class Address:
     port: int
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,16 @@ class _FileSource(PydanticBaseSettingsSource):
     """Reads ``NAME`` from the file that ``NAME_FILE`` names."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        path = os.environ.get(f"{field_name.upper()}_FILE")
+        variable = f"{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
         if not path:
             return None, field_name, False
         try:
             return Path(path).read_text(encoding="utf-8").strip(), field_name, False
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{field_name.upper()}_FILE: {error}") from None
+        except OSError as error:
+            raise ConfigurationError(f"{variable}: {path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{variable}: {path}: it is not text") from None
 
     def __call__(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
@@ -88,7 +97,10 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     grace_period: Seconds = Field(25, description="seconds that a stopping process may still take")
     drain_delay: float = Field(
-        0, ge=0, description="seconds between not ready and not accepting, for load balancers"
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds between not ready and not accepting, for load balancers",
     )
     delinkcious_mutual_auth: bool = True
     mutual_auth_file: Path = Path("/etc/delinkcious/mutual-auth.yaml")
@@ -106,6 +118,15 @@ class ServiceSettings(BaseSettings):
         """Takes explicit values first, then the environment, then files."""
         return init_settings, env_settings, _FileSource(settings_cls)
 
+    @model_validator(mode="after")
+    def _drains_in_time(self) -> Self:
+        if self.drain_delay >= self.grace_period:
+            raise ValueError(
+                f"DRAIN_DELAY ({self.drain_delay}) must be shorter than "
+                f"GRACE_PERIOD ({self.grace_period})"
+            )
+        return self
+
     @classmethod
     def load(cls) -> Self:
         """Reads the environment.
@@ -118,6 +139,8 @@ class ServiceSettings(BaseSettings):
         except ValidationError as error:
             lines = [_explain(cls, dict(mistake)) for mistake in error.errors()]
             raise ConfigurationError("\n".join(lines)) from None
+        except SettingsError as error:
+            raise ConfigurationError(str(error)) from None
 
     def redacted(self) -> dict[str, Any]:
         """Returns the effective configuration with the secrets masked, fit for a log."""
@@ -144,7 +167,10 @@ def _explain(settings: type[ServiceSettings], mistake: Mapping[str, Any]) -> str
         )
     if not field:
         return message
-    info = settings.model_fields.get(field)
-    secret = info is not None and info.annotation is SecretStr
+    secret = _is_secret(settings.model_fields[field].annotation)
     given = "" if secret else f" (it is {mistake['input']!r})"
     return f"{field.upper()}: {message[0].lower()}{message[1:]}{given}"
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(_is_secret(part) for part in get_args(annotation))

@@ -183,8 +183,18 @@ def to_problem(error: DelinkciousError, trace_id: str) -> dict[str, Any]:
 def from_problem(problem: Mapping[str, Any]) -> DelinkciousError:
     """Returns the error that a service described in a problem document."""
     kind = _BY_CODE.get(str(problem.get("type", "")).removeprefix(_TYPE_PREFIX), DelinkciousError)
-    violations = [Violation(v["field"], v["detail"]) for v in problem.get("errors", ())]
+    violations = _violations(problem.get("errors"))
     return kind(str(problem.get("detail", kind.title)), violations=violations)
+
+
+def _violations(given: object) -> list[Violation]:
+    """Leaves out what is not ours: anybody may add ``errors`` of another form to a problem."""
+    found = []
+    for entry in given if isinstance(given, list) else ():
+        match entry:
+            case {"field": str(field), "detail": str(detail)}:
+                found.append(Violation(field, detail))
+    return found
 
 
 def from_grpc_status(
