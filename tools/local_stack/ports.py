@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from delinkcious.testing.waiting import is_free
@@ -10,19 +9,15 @@ from delinkcious.testing.waiting import is_free
 _LISTENING = "0A"
 
 
-@dataclass(frozen=True)
 class PortTaken(Exception):
     """Someone else listens on a port of the stack."""
 
-    port: int
-    wanted_by: str
-    holder: str
-
-    def __str__(self) -> str:
-        return (
-            f"port {self.port} (for {self.wanted_by}) is taken by {self.holder}: stop that,"
+    def __init__(self, port: int, wanted_by: str, holder: str) -> None:
+        super().__init__(
+            f"port {port} (for {wanted_by}) is taken by {holder}: stop that,"
             " or choose free ports with DELINKCIOUS_PORTS=free make run"
         )
+        self.port = port
 
 
 def check_free(wanted: Iterable[tuple[int, str]]) -> None:

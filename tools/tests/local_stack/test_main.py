@@ -1,12 +1,16 @@
 """The command itself: what it refuses, in one line, and what it deletes."""
 
 import os
+import re
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tools.local_stack.layout import Layout
 from tools.local_stack.lock import exclusive
 
 REPOSITORY = Path(__file__).parents[3]
@@ -63,3 +67,15 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path, name: str, value: str, line
     assert done.returncode == 1
     assert line in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+    """Who already listens on one of the usual ports, a stack for example, serves as well as we do."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            listener.bind(("127.0.0.1", Layout().servers.nats_monitoring))
+            listener.listen()
+        done = run(tmp_path, DELINKCIOUS_PORTS="")
+    assert done.returncode == 1
+    assert re.fullmatch(r"local stack: port \d+ \(for .+\) is taken by .+\n", done.stderr)
