@@ -70,7 +70,7 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path, name: str, value: str, line
 
 
 def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
-    """Who already listens on one of the usual ports, a stack for example, serves as well as we do."""
+    """Whoever listens on one of the usual ports by now serves as well as we do."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):
