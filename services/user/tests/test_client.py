@@ -1,0 +1,54 @@
+"""The client, where it differs from a manager in the same process; the contract tests have the
+rest.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from delinkcious.clients.users import UserClient
+from delinkcious.config import Address
+from delinkcious.errors import DelinkciousError, Unauthenticated, Unavailable
+from delinkcious.http.client import HttpClient
+from delinkcious.object_model.users import GitHubIdentity, TokenKind
+from delinkcious.testing.peers import auth_for, token_of
+from delinkcious.testing.serving import serving
+from delinkcious.testing.waiting import free_port
+from user_service.domain import new_token
+from user_service.http import create_user_app
+from user_service.manager import UserManager
+
+
+@pytest.fixture
+def address(in_memory: UserManager) -> Iterator[Address]:
+    with serving(create_user_app(in_memory, auth_for("api-gateway"))) as address:
+        yield address
+
+
+def client(address: Address, caller: str = "api-gateway") -> UserClient:
+    return UserClient(HttpClient("user-manager", address, token=token_of(caller)))
+
+
+def test_what_has_not_the_form_of_a_token_is_refused_without_asking() -> None:
+    away = client(Address("127.0.0.1", free_port()))
+    for token in ("", "nonsense", "\ud800", "x" * 10_000):
+        with pytest.raises(Unauthenticated):
+            away.authenticate(token)
+
+
+def test_a_refused_caller_is_an_internal_error_and_not_the_users_fault(address: Address) -> None:
+    with pytest.raises(DelinkciousError) as caught:
+        client(address, "a stranger").authenticate(new_token(TokenKind.SESSION))
+    assert not isinstance(caught.value, Unauthenticated)
+
+
+def test_a_service_that_is_not_there_is_unavailable() -> None:
+    away = client(Address("127.0.0.1", free_port()))
+    with pytest.raises(Unavailable, match="user-manager"):
+        away.authenticate(new_token(TokenKind.SESSION))
+
+
+def test_names_of_people_come_through_in_any_script(address: Address) -> None:
+    identity = GitHubIdentity(1, "li", "李 <>&\"'\\ 🦊", "li@exämple.com")
+    user = client(address).register(identity)
+    assert (user.name, user.email) == (identity.name, identity.email)

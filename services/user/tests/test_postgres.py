@@ -1,0 +1,95 @@
+"""What only Postgres can show: the plans of the hottest queries, races, and what is on disk."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from delinkcious.database import Database
+from delinkcious.errors import AlreadyExists, FailedPrecondition
+from delinkcious.object_model.users import MAX_TOKENS, GitHubIdentity, TokenKind
+from user_service.manager import UserManager
+from user_service.postgres import IDENTITY
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def account(on_postgres: UserManager) -> None:
+    on_postgres.register(GitHubIdentity(1001, "alice", "", ""))
+
+
+def at_once(database: Database, call: Callable[[int], object], times: int) -> list[bool]:
+    """Calls so often, eight at a time; tells of each call whether it succeeded."""
+
+    def attempt(number: int) -> bool:
+        try:
+            call(number)
+        except (AlreadyExists, FailedPrecondition):
+            return False
+        finally:
+            database.close()
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        return list(threads.map(attempt, range(times)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "index"),
+    [(TokenKind.SESSION, "sessions_pkey"), (TokenKind.API_TOKEN, "api_tokens_digest_key")],
+)
+def test_a_token_is_found_by_one_look_into_one_index(
+    database: Database, kind: TokenKind, index: str
+) -> None:
+    with database.connection() as connection:
+        connection.execute(
+            "INSERT INTO sessions SELECT sha256(n::text::bytea), 'alice', now(), now()"
+            " FROM generate_series(1, 5000) n"  # all expired: the least to find by that index
+        )
+        connection.execute(
+            "INSERT INTO api_tokens (digest, username, name, created_at)"
+            " SELECT sha256(n::text::bytea), 'alice', n, now() FROM generate_series(1, 5000) n"
+        )
+        connection.execute("ANALYZE")
+        statement = b"EXPLAIN (FORMAT JSON) " + IDENTITY[kind].encode()
+        row = connection.execute(statement, [bytes(32)]).fetchone()
+    plan: dict[str, Any] = row[0][0]["Plan"] if row else {}
+    assert (plan["Node Type"], plan["Index Name"]) == ("Index Scan", index)
+    assert "Plans" not in plan
+
+
+def test_no_token_is_stored_in_a_form_that_lets_anybody_in(
+    on_postgres: UserManager, database: Database
+) -> None:
+    secrets = [
+        on_postgres.login("alice").access_token,
+        on_postgres.create_token("alice", "laptop").token,
+    ]
+    with database.connection() as connection:
+        rows = connection.execute(
+            "SELECT s::text FROM sessions s UNION ALL SELECT t::text FROM api_tokens t"
+            " UNION ALL SELECT o::text FROM outbox o"
+        ).fetchall()
+    stored = str(rows)
+    for secret in secrets:
+        assert secret not in stored
+        assert secret[4:] not in stored
+        assert secret.encode().hex() not in stored
+
+
+def test_of_tokens_of_one_name_made_at_once_one_succeeds(
+    on_postgres: UserManager, database: Database
+) -> None:
+    assert sum(at_once(database, lambda _: on_postgres.create_token("alice", "laptop"), 16)) == 1
+
+
+def test_the_limit_of_tokens_holds_for_those_made_at_once(
+    on_postgres: UserManager, database: Database
+) -> None:
+    for number in range(MAX_TOKENS - 3):
+        on_postgres.create_token("alice", str(number))
+    made = at_once(database, lambda n: on_postgres.create_token("alice", f"at once {n}"), 16)
+    assert sum(made) == 3
+    assert len(on_postgres.get_tokens("alice")) == MAX_TOKENS

@@ -1,0 +1,51 @@
+"""The settings of the user service."""
+
+from datetime import timedelta
+from typing import ClassVar, Final
+
+from pydantic import Field, SecretStr
+
+from delinkcious.config import Address, Port, PostgresAddress, ServiceSettings
+
+_THIRTY_DAYS: Final = 30 * 24 * 3600.0
+_TEN_YEARS: Final = 10 * 365 * 24 * 3600.0
+
+
+class UserSettings(ServiceSettings):
+    """Environment variables of the same names in upper case."""
+
+    service_name: ClassVar[str] = "user-manager"
+
+    port: Port = 7070
+    server_threads: int = Field(4, ge=1, le=64, description="requests worked on at a time")
+    session_lifetime: float = Field(
+        _THIRTY_DAYS, gt=0, le=_TEN_YEARS, description="seconds from a login to its end"
+    )
+    user_db_service_host: str = "localhost"
+    user_db_service_port: Port = 5432
+    user_db_name: str = "user_manager"
+    user_db_user: str = "postgres"
+    user_db_password: SecretStr = SecretStr("")
+    nats_cluster_service_host: str = "localhost"
+    nats_cluster_service_port: Port = 4222
+
+    @property
+    def lifetime_of_sessions(self) -> timedelta:
+        """How long a session lasts, used or not."""
+        return timedelta(seconds=self.session_lifetime)
+
+    @property
+    def user_db(self) -> PostgresAddress:
+        """The database."""
+        return PostgresAddress(
+            self.user_db_service_host,
+            self.user_db_service_port,
+            self.user_db_user,
+            self.user_db_password.get_secret_value(),
+            self.user_db_name,
+        )
+
+    @property
+    def nats(self) -> Address:
+        """The broker."""
+        return Address(self.nats_cluster_service_host, self.nats_cluster_service_port)

@@ -1,0 +1,1 @@
+"""The schema of the user service's database: raw SQL, one module a revision."""

@@ -1,0 +1,104 @@
+"""What the user manager needs from outside. Tokens are known here by their digests alone."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from delinkcious.object_model.users import ApiToken, GitHubIdentity, Identity, TokenKind, User
+from delinkcious.outbox import Entry
+from user_service.domain import TokenRequest
+
+
+class UserTransaction(Protocol):
+    """What is done in one transaction, all of it or none."""
+
+    def update_account(self, identity: GitHubIdentity) -> User | None:
+        """Brings the account of a GitHub user up to date; None if there is none."""
+        ...
+
+    def insert_account(self, username: str, identity: GitHubIdentity) -> User | None:
+        """Creates an account; None if the username is taken or the GitHub user has one already."""
+        ...
+
+    def lock_account(self, username: str) -> None:
+        """Has others who lock it wait until the transaction ends.
+
+        Raises:
+            NotFound: nobody has that name.
+        """
+        ...
+
+    def delete_expired_tokens(self, username: str, now: datetime) -> None:
+        """Removes the user's API tokens that have expired."""
+        ...
+
+    def count_tokens(self, username: str) -> int:
+        """Returns how many API tokens the user has."""
+        ...
+
+    def insert_token(
+        self, username: str, digest: bytes, token: TokenRequest, now: datetime
+    ) -> ApiToken:
+        """Stores an API token.
+
+        Raises:
+            AlreadyExists: the user has a token of that name.
+        """
+        ...
+
+    def publish(self, *events: Entry) -> None:
+        """Has events published once the transaction is committed."""
+        ...
+
+
+class UserStore(Protocol):
+    """Where accounts, sessions and API tokens are kept."""
+
+    def transaction(self) -> AbstractContextManager[UserTransaction]:
+        """Begins a transaction, committed if the block ends well."""
+        ...
+
+    def get_user(self, username: str) -> User:
+        """Returns an account.
+
+        Raises:
+            NotFound: nobody has that name.
+        """
+        ...
+
+    def insert_session(
+        self, username: str, digest: bytes, now: datetime, expires_at: datetime
+    ) -> None:
+        """Stores a session.
+
+        Raises:
+            NotFound: nobody has that name.
+        """
+        ...
+
+    def delete_session(self, digest: bytes) -> None:
+        """Removes a session, if it is there."""
+        ...
+
+    def find_identity(self, kind: TokenKind, digest: bytes) -> Identity | None:
+        """Returns whom a session or API token belongs to, or belonged until it expired."""
+        ...
+
+    def get_tokens(self, username: str, now: datetime) -> Sequence[ApiToken]:
+        """Returns the user's API tokens that have not expired, oldest first."""
+        ...
+
+    def delete_token(self, username: str, token_id: int, now: datetime) -> None:
+        """Removes an API token.
+
+        Raises:
+            NotFound: the user has no such token, or it has expired.
+        """
+        ...
+
+    def delete_expired(self, now: datetime, limit: int) -> int:
+        """Removes sessions and API tokens that have expired, of each kind ``limit`` at most, and
+        returns how many.
+        """
+        ...

@@ -1,0 +1,197 @@
+"""The user store on Postgres: SQL and nothing else."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+from psycopg import Connection
+
+from delinkcious import outbox
+from delinkcious.database import Database
+from delinkcious.errors import AlreadyExists, NotFound
+from delinkcious.object_model.users import ApiToken, GitHubIdentity, Identity, TokenKind, User
+from delinkcious.outbox import Entry
+from user_service.domain import TokenRequest
+
+# Every request of the system comes by here: one row by its key, in one round trip. Whether it has
+# expired is for the manager to see: the planner must not choose the index on that instead.
+IDENTITY: Final[dict[TokenKind, LiteralString]] = {
+    TokenKind.SESSION: "SELECT username, NULL, expires_at FROM sessions WHERE digest = %s",
+    TokenKind.API_TOKEN: "SELECT username, scopes, expires_at FROM api_tokens WHERE digest = %s",
+}
+_UPDATE_ACCOUNT: Final = """
+    UPDATE accounts SET name = %(name)s, email = %(email)s WHERE github_id = %(github_id)s
+    RETURNING username, name, email, created_at
+"""
+_INSERT_ACCOUNT: Final = """
+    INSERT INTO accounts (github_id, username, name, email)
+    VALUES (%(github_id)s, %(username)s, %(name)s, %(email)s)
+    ON CONFLICT DO NOTHING
+    RETURNING username, name, email, created_at
+"""
+_INSERT_SESSION: Final = """
+    INSERT INTO sessions (digest, username, created_at, expires_at)
+    SELECT %(digest)s, username, %(now)s, %(expires_at)s
+    FROM accounts WHERE username = %(username)s
+"""
+_TOKEN_COLUMNS: Final = "id, name, scopes, created_at, expires_at"
+_INSERT_TOKEN: Final = f"""
+    INSERT INTO api_tokens (digest, username, name, scopes, created_at, expires_at)
+    VALUES (%(digest)s, %(username)s, %(name)s, %(scopes)s, %(now)s, %(expires_at)s)
+    ON CONFLICT (username, name) DO NOTHING
+    RETURNING {_TOKEN_COLUMNS}
+"""
+_TOKENS: Final = f"""
+    SELECT {_TOKEN_COLUMNS} FROM api_tokens
+    WHERE username = %s AND (expires_at IS NULL OR expires_at > %s) ORDER BY id
+"""
+_DELETE_TOKEN: Final = """
+    DELETE FROM api_tokens
+    WHERE id = %s AND username = %s AND (expires_at IS NULL OR expires_at > %s)
+"""
+_DELETE_EXPIRED: Final[Sequence[LiteralString]] = (
+    """
+    DELETE FROM sessions WHERE digest IN (
+        SELECT digest FROM sessions WHERE expires_at <= %s
+        ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED)
+    """,
+    """
+    DELETE FROM api_tokens WHERE id IN (
+        SELECT id FROM api_tokens WHERE expires_at <= %s
+        ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED)
+    """,
+)
+
+
+class PostgresUserStore:
+    """Keeps users in Postgres; see `user_service.ports.UserStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def transaction(self) -> Iterator["PostgresUserTransaction"]:
+        with self._database.transaction() as connection:
+            yield PostgresUserTransaction(connection)
+
+    def get_user(self, username: str) -> User:
+        with self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT username, name, email, created_at FROM accounts WHERE username = %s",
+                [username],
+            ).fetchone()
+        if row is None:
+            raise _nobody(username)
+        return User(*row)
+
+    def insert_session(
+        self, username: str, digest: bytes, now: datetime, expires_at: datetime
+    ) -> None:
+        session = {"digest": digest, "username": username, "now": now, "expires_at": expires_at}
+        with self._database.connection() as connection:
+            if connection.execute(_INSERT_SESSION, session).rowcount == 0:
+                raise _nobody(username)
+
+    def delete_session(self, digest: bytes) -> None:
+        with self._database.connection() as connection:
+            connection.execute("DELETE FROM sessions WHERE digest = %s", [digest])
+
+    def find_identity(self, kind: TokenKind, digest: bytes) -> Identity | None:
+        with self._database.connection() as connection:
+            row = connection.execute(IDENTITY[kind], [digest]).fetchone()
+        if row is None:
+            return None
+        username, scopes, expires_at = row
+        return Identity(username, _scopes(scopes), expires_at)
+
+    def get_tokens(self, username: str, now: datetime) -> Sequence[ApiToken]:
+        with self._database.connection() as connection:
+            return [_api_token(*row) for row in connection.execute(_TOKENS, [username, now])]
+
+    def delete_token(self, username: str, token_id: int, now: datetime) -> None:
+        with self._database.connection() as connection:
+            if connection.execute(_DELETE_TOKEN, [token_id, username, now]).rowcount == 0:
+                raise NotFound("You have no such token.")
+
+    def delete_expired(self, now: datetime, limit: int) -> int:
+        with self._database.connection() as connection:
+            return sum(
+                connection.execute(statement, [now, limit]).rowcount
+                for statement in _DELETE_EXPIRED
+            )
+
+
+class PostgresUserTransaction:
+    """One transaction; see `user_service.ports.UserTransaction`."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection = connection
+
+    def update_account(self, identity: GitHubIdentity) -> User | None:
+        row = self._connection.execute(_UPDATE_ACCOUNT, _account(identity)).fetchone()
+        return User(*row) if row else None
+
+    def insert_account(self, username: str, identity: GitHubIdentity) -> User | None:
+        account = {**_account(identity), "username": username}
+        row = self._connection.execute(_INSERT_ACCOUNT, account).fetchone()
+        return User(*row) if row else None
+
+    def lock_account(self, username: str) -> None:
+        statement = "SELECT FROM accounts WHERE username = %s FOR NO KEY UPDATE"
+        if self._connection.execute(statement, [username]).rowcount == 0:
+            raise _nobody(username)
+
+    def delete_expired_tokens(self, username: str, now: datetime) -> None:
+        self._connection.execute(
+            "DELETE FROM api_tokens WHERE username = %s AND expires_at <= %s", [username, now]
+        )
+
+    def count_tokens(self, username: str) -> int:
+        row = self._connection.execute(
+            "SELECT count(*) FROM api_tokens WHERE username = %s", [username]
+        ).fetchone()
+        return row[0] if row else 0
+
+    def insert_token(
+        self, username: str, digest: bytes, token: TokenRequest, now: datetime
+    ) -> ApiToken:
+        row = self._connection.execute(
+            _INSERT_TOKEN,
+            {
+                "digest": digest,
+                "username": username,
+                "name": token.name,
+                "scopes": None if token.scopes is None else list(token.scopes),
+                "now": now,
+                "expires_at": token.expires_at,
+            },
+        ).fetchone()
+        if row is None:
+            raise AlreadyExists.of("name", "you have a token of this name")
+        return _api_token(*row)
+
+    def publish(self, *events: Entry) -> None:
+        outbox.append(self._connection, events)
+
+
+def _account(identity: GitHubIdentity) -> dict[str, Any]:
+    return {"github_id": identity.id, "name": identity.name, "email": identity.email}
+
+
+def _api_token(
+    id_: int,
+    name: str,
+    scopes: list[str] | None,
+    created_at: datetime,
+    expires_at: datetime | None,
+) -> ApiToken:
+    return ApiToken(id_, name, _scopes(scopes), created_at, expires_at)
+
+
+def _scopes(scopes: list[str] | None) -> tuple[str, ...] | None:
+    return None if scopes is None else tuple(scopes)
+
+
+def _nobody(username: str) -> NotFound:
+    return NotFound(f"There is nobody called {username}.")
