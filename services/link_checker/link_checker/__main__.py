@@ -15,7 +15,6 @@ from link_checker.config import LinkCheckerSettings
 from link_checker.events import CHECK_REQUESTED
 from link_checker.fetch import Fetcher
 from link_checker.function import LinkCheckFunction
-from link_checker.http import create_function_app
 from link_checker.network import AddressPolicy
 from link_checker.observed import ObservedChecker
 from link_checker.ports import LinkChecker
@@ -41,6 +40,8 @@ def _checker(settings: LinkCheckerSettings, stop: threading.Event) -> LinkChecke
 
 def serve(runtime: Runtime[LinkCheckerSettings]) -> None:
     """Answer requests: the check as an HTTP function."""
+    from link_checker.http import create_function_app  # the worker does not pay for Flask
+
     settings = runtime.settings
     auth = MutualAuth.from_settings(settings)
     publisher = BlockingPublisher(settings.nats.host, settings.nats.port, settings.service_name)

@@ -30,6 +30,7 @@ class Website(ThreadingHTTPServer):
         self.bytes_sent = 0
         self.connections = 0
         self.closing = threading.Event()
+        self._released = threading.Event()
         self._scheme = "https" if context else "http"
         if context:
             self.socket = context.wrap_socket(self.socket, server_side=True)
@@ -44,9 +45,18 @@ class Website(ThreadingHTTPServer):
         """The URL of a page that redirects to another one, and sets a cookie."""
         return self.url("/to/" + quote(target, safe=""))
 
+    def release(self) -> None:
+        """Lets the page ``/once-released`` answer."""
+        self._released.set()
+
+    def wait_for_release(self) -> None:
+        """Returns when the website is released, or closes."""
+        self._released.wait()
+
     def close(self) -> None:
         """Lets go of what is held up, and stops."""
         self.closing.set()
+        self.release()
         self.shutdown()
         self._thread.join()
         self.server_close()
@@ -137,6 +147,11 @@ def _raw(answer: bytes) -> Page:
     return lambda handler, _: (handler.wfile.write(answer), None)[1]
 
 
+def _once_released(handler: _Handler, _: str) -> None:
+    handler.server.wait_for_release()
+    handler.page()
+
+
 def _stalled(handler: _Handler, _: str) -> None:
     if handler.command == "HEAD":
         handler.page(405)
@@ -187,6 +202,7 @@ _PAGES: dict[str, Page] = {
     "no-location": lambda handler, _: handler.page(302),
     "to": _to,
     "held": lambda handler, _: handler.hold(),
+    "once-released": _once_released,
     "stalled": _stalled,
     "huge": _huge,
     "endless": _endless,

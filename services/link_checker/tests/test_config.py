@@ -1,0 +1,43 @@
+"""The settings, and what stops the start."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from delinkcious.config import ConfigurationError
+from link_checker.config import LinkCheckerSettings
+
+
+def test_by_default_nothing_but_the_public_internet_is_allowed() -> None:
+    settings = LinkCheckerSettings.load()
+    assert (settings.port, settings.allowed_networks) == (8070, ())
+    assert (settings.link_checker_timeout, settings.link_checker_concurrency) == (10, 32)
+
+
+def test_networks_are_allowed_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINK_CHECKER_ALLOWED_NETWORKS", "127.0.0.0/8, ::1/128")
+    settings = LinkCheckerSettings.load()
+    assert settings.allowed_networks == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    assert settings.redacted()["link_checker_allowed_networks"] == "127.0.0.0/8, ::1/128"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("LINK_CHECKER_ALLOWED_NETWORKS", "::1/128,10.0.0.0/99", "'10.0.0.0/99' is not a network"),
+        ("LINK_CHECKER_ALLOWED_NETWORKS", "localhost", "'localhost' is not a network"),
+        ("LINK_CHECKER_TIMEOUT", "0", "greater than 0"),
+        ("LINK_CHECKER_TIMEOUT", "3600", "less than or equal to 30"),
+        ("LINK_CHECKER_CONCURRENCY", "many", "integer"),
+        ("LINK_CHECKER_MAX_REDIRECTS", "-1", "greater than or equal to 0"),
+    ],
+)
+def test_a_wrong_value_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        LinkCheckerSettings.load()
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"{name}: ")
+    assert message in line

@@ -1,0 +1,46 @@
+"""What is told of a check, and what is not."""
+
+import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from link_checker.domain import Finding, Outcome
+from link_checker.memory import InMemoryChecker
+from link_checker.observed import ObservedChecker
+
+URL = "https://Example.com:8443/private/page?who=alice#part"
+
+
+def test_a_check_is_logged_with_nothing_of_the_url_but_its_host() -> None:
+    checker = ObservedChecker(InMemoryChecker({URL: Finding(Outcome.NOT_FOUND, 404)}))
+    with capture_logs() as lines:
+        assert checker.check(URL) == Finding(Outcome.NOT_FOUND, 404)
+    (line,) = lines
+    assert line.pop("duration_ms") >= 0
+    assert line == {
+        "event": "link_checked",
+        "log_level": "info",
+        "outcome": "not_found",
+        "http_status": 404,
+        "host": "Example.com",
+    }
+
+
+def test_what_is_no_url_has_no_host() -> None:
+    with capture_logs() as lines:
+        ObservedChecker(InMemoryChecker()).check("alice's secret")
+    assert lines[0]["host"] == ""
+
+
+@pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.TIMEOUT])
+def test_checks_are_counted_by_outcome_and_timed(outcome: Outcome) -> None:
+    def counted() -> tuple[float, float]:
+        labels = {"outcome": outcome.value}
+        return (
+            REGISTRY.get_sample_value("delinkcious_link_checks_total", labels) or 0,
+            REGISTRY.get_sample_value("delinkcious_link_check_seconds_count") or 0,
+        )
+
+    before = counted()
+    ObservedChecker(InMemoryChecker({URL: Finding(outcome)})).check(URL)
+    assert counted() == (before[0] + 1, before[1] + 1)
