@@ -25,6 +25,9 @@ logger = structlog.get_logger()
 
 _CONNECT_TIMEOUT: Final = 2
 _PAUSE_AFTER_FAILURE: Final = 0.25
+# The pool doubles its pauses for as long as it goes on by itself. Once it has given up, whoever
+# next wants a connection makes it begin afresh: so a database is found again within seconds.
+_GIVE_UP: Final = 2.0
 _OPTIONS: Final = (
     "-c timezone=UTC -c statement_timeout=10s -c idle_in_transaction_session_timeout=30s"
 )
@@ -135,7 +138,7 @@ class AsyncDatabase:
             min_size=1,
             max_size=max_size,
             timeout=5,
-            reconnect_timeout=float("inf"),
+            reconnect_timeout=_GIVE_UP,
             check=AsyncConnectionPool.check_connection,
             open=False,
             name=name,
