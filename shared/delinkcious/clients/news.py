@@ -35,7 +35,7 @@ class NewsClient:
 
 
 def _int32(number: int) -> int:
-    """Returns the nearest number that the contract can carry; the service refuses it all the same."""
+    """Returns the nearest number that the contract can carry, for the service to refuse."""
     return max(-(2**31), min(number, 2**31 - 1))
 
 

@@ -42,10 +42,24 @@ class NewsPage:
 
 
 class NewsManager(Protocol):
-    """Keeps a feed for each user."""
+    """Keeps a feed for each user; for threads."""
 
     def get_news(
         self, username: str, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
     ) -> NewsPage:
-        """Returns a page of the user's feed."""
+        """Returns a page of the user's feed: ``page_size`` events, unless it is the last page.
+
+        Raises:
+            InvalidArgument: naming each wrong field.
+        """
+        ...
+
+
+class AsyncNewsManager(Protocol):
+    """The same for asyncio, which the service itself is written in."""
+
+    async def get_news(
+        self, username: str, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> NewsPage:
+        """See `NewsManager.get_news`."""
         ...

@@ -1,0 +1,52 @@
+"""The settings of the news service."""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+
+from delinkcious.config import Address, Port, ServiceSettings
+from delinkcious.redis import RedisAddress
+
+
+class NewsSettings(ServiceSettings):
+    """Environment variables of the same names in upper case."""
+
+    service_name: ClassVar[str] = "news-manager"
+
+    port: Port = 6060
+    news_feed_size: int = Field(1000, ge=1, description="events that a feed has at most")
+    news_retention: int = Field(90 * 86_400, ge=1, description="seconds that an event is kept")
+    news_manager_redis_service_host: str = "localhost"
+    news_manager_redis_service_port: Port = 6379
+    news_manager_redis_password: SecretStr = SecretStr("")
+    nats_cluster_service_host: str = "localhost"
+    nats_cluster_service_port: Port = 4222
+    social_graph_manager_service_host: str = "localhost"
+    social_graph_manager_service_port: Port = 9090
+
+    @property
+    def redis(self) -> RedisAddress:
+        """Where the feeds are."""
+        return RedisAddress(
+            self.news_manager_redis_service_host,
+            self.news_manager_redis_service_port,
+            self.news_manager_redis_password.get_secret_value(),
+        )
+
+    @property
+    def retention(self) -> timedelta:
+        """How long an event is kept."""
+        return timedelta(seconds=self.news_retention)
+
+    @property
+    def nats(self) -> Address:
+        """The broker."""
+        return Address(self.nats_cluster_service_host, self.nats_cluster_service_port)
+
+    @property
+    def social_graph(self) -> Address:
+        """The service that knows who follows whom."""
+        return Address(
+            self.social_graph_manager_service_host, self.social_graph_manager_service_port
+        )

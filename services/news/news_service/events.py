@@ -1,0 +1,46 @@
+"""The events that the news service consumes: what people do with links."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from delinkcious.messaging.event import Event, MalformedEvent
+from delinkcious.object_model.links import Visibility
+from delinkcious.object_model.news import NewsEvent, NewsEventType
+from news_service.domain import LinkNews
+
+ADDED: Final = "links.added"
+UPDATED: Final = "links.updated"
+DELETED: Final = "links.deleted"
+
+TYPES: Final[Mapping[str, NewsEventType]] = {
+    ADDED: NewsEventType.LINK_ADDED,
+    UPDATED: NewsEventType.LINK_UPDATED,
+    DELETED: NewsEventType.LINK_DELETED,
+}
+
+
+def to_link_news(event: Event) -> LinkNews:
+    """Reads ``links.added``, ``links.updated`` or ``links.deleted``.
+
+    Raises:
+        MalformedEvent: it will never make sense.
+    """
+    try:
+        author, link = event.data["author"], event.data["link"]
+        news = NewsEvent(
+            id=event.id,
+            event_type=TYPES[event.type],
+            username=author.lower(),
+            url=_text(link["url"]),
+            title=_text(link["title"]),
+            timestamp=event.time,
+        )
+        return LinkNews(news, int(link["id"]), is_public=link["visibility"] == Visibility.PUBLIC)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MalformedEvent.of("data", f"is not an event of a link: {error!r}") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text is expected")
+    return value
