@@ -6,11 +6,11 @@ https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-ap
 import os
 import time
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from requests import RequestException, Response
 from requests_oauthlib import OAuth2Session
 
@@ -74,9 +74,25 @@ class _Email(BaseModel):
     verified: bool
 
 
+class _Token(BaseModel):
+    """Every field that oauthlib looks at: over what it does not expect it fails in many ways."""
+
+    access_token: str = Field(min_length=1)
+    token_type: str = Field(pattern="^[Bb]earer$")
+    scope: str | None = None
+    expires_in: int | None = None
+    expires_at: float | None = None
+
+
+class _Refusal(BaseModel):
+    error: str = Field(min_length=1)
+    error_description: str | None = None
+    error_uri: str | None = None
+
+
+_EXCHANGE: Final[TypeAdapter[_Token | _Refusal]] = TypeAdapter(_Token | _Refusal)
 _ACCOUNT: Final = TypeAdapter(_Account)
 _EMAILS: Final = TypeAdapter(list[_Email])
-_OBJECT: Final = TypeAdapter(dict[str, Any])
 
 
 class GitHub:
@@ -146,8 +162,6 @@ class GitHub:
             )
         except OAuth2Error as error:
             raise _refusal(error) from None
-        except ValueError:
-            raise _unavailable("access_token", "malformed answer") from None
 
     def _get(self, session: OAuth2Session, path: str) -> Response:
         return session.get(self._api_url + path, timeout=self._timeout)
@@ -155,7 +169,7 @@ class GitHub:
 
 def _check_exchange(response: Response) -> Response:
     """Lets through answers only: oauthlib reads anything, also the page of a proxy that failed."""
-    _read("access_token", response, _OBJECT)
+    _read("access_token", response, _EXCHANGE)
     return response
 
 

@@ -22,9 +22,9 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(app: WSGIApplication) -> Iterator[Address]:
-    """Serves an application on a free port as long as the context lasts."""
-    server = make_server(HOST, 0, app, threaded=True, request_handler=_QuietHandler)
+def serving(app: WSGIApplication, port: int = 0) -> Iterator[Address]:
+    """Serves an application on a port, by default a free one, as long as the context lasts."""
+    server = make_server(HOST, port, app, threaded=True, request_handler=_QuietHandler)
     thread = Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.01}, name="serving", daemon=True
     )

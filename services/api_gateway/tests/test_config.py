@@ -1,0 +1,72 @@
+"""What the gateway may be configured with."""
+
+import pytest
+
+from api_gateway.config import GatewaySettings
+from delinkcious.config import ConfigurationError
+
+REQUIRED = {
+    "SECRET_KEY": "k" * 32,
+    "GITHUB_CLIENT_ID": "id",
+    "GITHUB_CLIENT_SECRET": "very-secret",
+}
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GatewaySettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_defaults_are_github_itself() -> None:
+    settings = GatewaySettings.load()
+    assert settings.github_url == "https://github.com"
+    assert settings.github_api_url == "https://api.github.com"
+    assert settings.server_threads == 8
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_what_is_required_and_missing_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "")
+    with pytest.raises(ConfigurationError, match=f"^{name} is not set"):
+        GatewaySettings.load()
+
+
+def test_a_short_secret_key_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "hunter2")
+    with pytest.raises(ConfigurationError) as refused:
+        GatewaySettings.load()
+    assert str(refused.value) == "SECRET_KEY: must have at least 32 characters"
+
+
+def test_no_secret_is_in_what_is_logged() -> None:
+    assert "very-secret" not in str(GatewaySettings.load().redacted())
+
+
+@pytest.mark.parametrize("name", ["GITHUB_URL", "GITHUB_API_URL"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8090", "http://localhost:8090", "http://[::1]:8090"]
+)
+def test_plain_http_is_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    monkeypatch.setenv(name, url + "/")
+    assert getattr(GatewaySettings.load(), name.lower()) == url
+
+
+@pytest.mark.parametrize("name", ["GITHUB_URL", "GITHUB_API_URL"])
+def test_plain_http_elsewhere_must_be_asked_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://identity-provider:8090")
+    with pytest.raises(ConfigurationError, match=rf"{name}.*GITHUB_INSECURE"):
+        GatewaySettings.load()
+    monkeypatch.setenv("GITHUB_INSECURE", "true")
+    assert GatewaySettings.load().github_insecure
+
+
+@pytest.mark.parametrize("url", ["github.com", "ftp://github.com", "https://"])
+def test_what_is_no_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PUBLIC_URL", url)
+    with pytest.raises(ConfigurationError, match=r"^PUBLIC_URL: must be"):
+        GatewaySettings.load()

@@ -1,0 +1,211 @@
+"""The OpenAPI document: complete, well-formed, and true to what the gateway answers."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from werkzeug.test import TestResponse
+
+from api_gateway.authentication import Access, access_of
+from api_gateway.examples import EXAMPLES
+from api_gateway.testing import Caller
+from delinkcious.http.app import RestApp
+from delinkcious.http.openapi import operations
+
+URL = "https://www.python.org/"
+NOT_IN_IT = {"openapi.spec", "show_docs", "go_to_docs"}
+
+
+@pytest.fixture
+def document(http: FlaskClient) -> Any:
+    response = http.get("/openapi.json")
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    return response.json
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for part in node.values():
+            yield from references(part)
+    elif isinstance(node, list):
+        for part in node:
+            yield from references(part)
+
+
+def schemas(document: Any) -> Iterator[Any]:
+    yield from document["components"]["schemas"].values()
+    for _, _, operation in operations(document):
+        yield from (parameter["schema"] for parameter in operation["parameters"])
+
+
+def validator(document: Any, schema: Any) -> Any:
+    return Draft202012Validator({**schema, "components": document["components"]})
+
+
+def test_it_says_what_it_is(document: Any) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert set(document["info"]) == {"title", "version", "description", "license"}
+
+
+def test_every_endpoint_is_in_it(app: RestApp, document: Any) -> None:
+    documented = {(path, method) for path, method, _ in operations(document)}
+    served = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint not in NOT_IN_IT
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert documented == served
+
+
+def test_every_reference_leads_somewhere(document: Any) -> None:
+    for reference in references(document):
+        assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"]
+
+
+def test_every_schema_is_a_schema(document: Any) -> None:
+    for schema in schemas(document):
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_call_is_described(document: Any) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(names) == len(set(names))
+    tags = {tag["name"] for tag in document["tags"]}
+    for _, _, operation in operations(document):
+        assert operation["summary"]
+        assert set(operation["tags"]) <= tags
+        for answer in operation["responses"].values():
+            assert answer["description"]
+            assert answer["description"] != "Successful response"
+
+
+def test_path_parameters_are_declared_and_required(document: Any) -> None:
+    for path, _, operation in operations(document):
+        declared = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
+        assert declared == set(re.findall(r"{(\w+)}", path))
+        assert all(p["required"] for p in operation["parameters"] if p["in"] == "path")
+
+
+def test_every_error_is_a_problem_document(document: Any) -> None:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for _, _, operation in operations(document):
+        assert "422" not in operation["responses"]
+        for status, answer in operation["responses"].items():
+            assert status < "400" or answer["content"] == problem
+
+
+def test_security_is_what_the_views_declare(app: RestApp, document: Any) -> None:
+    for path, method, operation in operations(document):
+        adapter = app.url_map.bind("localhost")
+        endpoint, _ = adapter.match(re.sub(r"{\w+}", "1", path), method=method.upper())
+        access = access_of(app.view_functions[endpoint])
+        ways = [next(iter(way)) for way in operation["security"]]
+        if access is Access.PUBLIC:
+            assert ways == []
+            continue
+        assert ways[:2] == ["bearer", "accessToken"]
+        assert ("session" in ways) == (method == "get" or access is Access.USER_BY_COOKIE)
+        assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
+
+
+def test_bodies_may_be_json_or_forms_or_the_query(document: Any) -> None:
+    for _, _, operation in operations(document):
+        if body := operation.get("requestBody"):
+            assert set(body["content"]) == {
+                "application/json",
+                "application/x-www-form-urlencoded",
+            }
+            assert body["required"] is False
+            assert {"400", "413", "415"} <= set(operation["responses"])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_fits_its_schema(document: Any, name: str) -> None:
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    validator(document, schema).validate(EXAMPLES[name])
+
+
+def test_everything_sent_or_answered_as_a_whole_has_an_example(document: Any) -> None:
+    for _, _, operation in operations(document):
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for reference in references([body.get("content", {}) for body in bodies]):
+            assert reference.rpartition("/")[2] in EXAMPLES
+
+
+LINK = {"json": {"url": URL, "tags": ["a"]}}
+CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    ("GET", "/v1/me", {}),
+    ("POST", "/v1/links", LINK),
+    ("POST", "/v1/links", LINK),
+    ("POST", "/v1/links", {"json": {}}),
+    ("POST", "/v1/links", {"data": b"x" * 1_100_000, "content_type": "application/json"}),
+    ("POST", "/v1/links", {"data": b"x", "content_type": "text/plain"}),
+    ("GET", "/v1/links", {}),
+    ("GET", "/v1/links?page_size=0", {}),
+    ("PUT", "/v1/links", {"json": {"url": URL, "title": "t"}}),
+    ("PUT", "/v1/links", {"json": {"url": "https://b.example/"}}),
+    ("GET", "/v1/tags", {}),
+    ("GET", "/v1/users/alice/links", {}),
+    ("GET", "/v1/users/nobody/links", {}),
+    ("POST", "/v1/following", {"json": {"username": "bob"}}),
+    ("POST", "/v1/following", {"json": {"username": "bob"}}),
+    ("POST", "/v1/following", {"json": {"username": "nobody"}}),
+    ("GET", "/v1/following", {}),
+    ("GET", "/v1/followers", {}),
+    ("DELETE", "/v1/following?username=bob", {}),
+    ("DELETE", "/v1/following?username=bob", {}),
+    ("GET", "/v1/news", {}),
+    ("POST", "/v1/tokens", {"json": {"name": "t"}}),
+    ("POST", "/v1/tokens", {"json": {"name": "t"}}),
+    ("GET", "/v1/tokens", {}),
+    ("DELETE", "/v1/tokens/1", {}),
+    ("DELETE", "/v1/tokens/1", {}),
+    ("DELETE", f"/v1/links?url={URL}", {}),
+    ("DELETE", f"/v1/links?url={URL}", {}),
+    ("GET", "/login/authorized", {}),
+    ("GET", "/login/authorized?state=x", {}),
+    ("POST", "/logout", {}),
+    ("POST", "/logout", {}),
+]
+
+
+def operation_for(app: RestApp, document: Any, method: str, path: str) -> Any:
+    rule, _ = app.url_map.bind("localhost").match(
+        path.partition("?")[0], method=method, return_rule=True
+    )
+    template = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+    return document["paths"][template][method.lower()]
+
+
+def check(document: Any, operation: Any, response: TestResponse) -> None:
+    """Holds an answer against what the document says of it."""
+    answer = operation["responses"][str(response.status_code)]
+    if not answer.get("content"):
+        assert response.data == b""
+        return
+    content = answer["content"][response.content_type]
+    validator(document, content["schema"]).validate(response.json)
+
+
+def test_what_is_answered_is_what_it_says(
+    app: RestApp, document: Any, alice: Caller, bob: Caller
+) -> None:
+    seen = set()
+    for method, path, options in CALLS:
+        response = alice.call(method, path, **options)
+        operation = operation_for(app, document, method, path)
+        check(document, operation, response)
+        seen.add((operation["operationId"], str(response.status_code)))
+    good = {
+        (operation["operationId"], status)
+        for _, _, operation in operations(document)
+        for status in operation["responses"]
+        if status < "300" and operation["operationId"] != "finishLogin"
+    }
+    assert good <= seen

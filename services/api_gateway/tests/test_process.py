@@ -1,0 +1,264 @@
+"""The real process, with the other services and GitHub served by the test."""
+
+import http.client
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import pytest
+import requests
+
+from api_gateway.app import Managers
+from delinkcious.auth import MutualAuth
+from delinkcious.config import Address
+from delinkcious.http.app import RestApp
+from delinkcious.object_model.users import GitHubIdentity, UserManager
+from delinkcious.testing.peers import auth_file, token_of
+from delinkcious.testing.process import ServiceProcess, run_command
+from delinkcious.testing.serving import serving
+from delinkcious.testing.waiting import free_port, wait_until
+from link_service.http import create_link_app
+from social_graph_service.http import create_social_graph_app
+from tools.tests.identity_provider.running import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    RunningProvider,
+    running_provider,
+)
+from user_service.http import create_user_app
+
+pytestmark = pytest.mark.integration
+
+PEERS = ("link-manager", "social-graph-manager", "user-manager", "news-manager")
+SECRET_KEY = "a-secret-key-of-forty-characters-or-more"
+URL = "https://www.python.org/"
+
+
+class Neighbours:
+    """The other services, of which a test starts those that it wants."""
+
+    def __init__(self, managers: Managers) -> None:
+        self.ports = {peer: free_port() for peer in PEERS}
+        users: Any = managers.users
+        self.apps: dict[str, RestApp] = {
+            "link-manager": create_link_app(managers.links, _auth("link-manager")),
+            "social-graph-manager": create_social_graph_app(
+                managers.social_graph, _auth("social-graph-manager")
+            ),
+            "user-manager": create_user_app(users, _auth("user-manager")),
+        }
+
+    def serving(self, peer: str) -> AbstractContextManager[Address]:
+        """Serves one of them, where the gateway looks for it."""
+        return serving(self.apps[peer], self.ports[peer])
+
+    def settings(self) -> dict[str, str]:
+        """What the gateway is told of them."""
+        told = {}
+        for peer, port in self.ports.items():
+            prefix = peer.upper().replace("-", "_")
+            told[f"{prefix}_SERVICE_HOST"] = "127.0.0.1"
+            told[f"{prefix}_SERVICE_PORT"] = str(port)
+        return told
+
+
+def _auth(peer: str) -> MutualAuth:
+    return MutualAuth({"api-gateway": [token_of(peer)]})
+
+
+@pytest.fixture
+def neighbours(managers: Managers) -> Neighbours:
+    return Neighbours(managers)
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> Iterator[RunningProvider]:
+    with running_provider(tmp_path / "github") as provider:
+        yield provider
+
+
+@pytest.fixture
+def env(tmp_path: Path, neighbours: Neighbours, github: RunningProvider) -> dict[str, str]:
+    key = tmp_path / "secret-key"
+    key.write_text(SECRET_KEY + "\n")
+    return {
+        "MUTUAL_AUTH_FILE": str(auth_file(tmp_path / "mutual-auth.yaml", *PEERS)),
+        "SECRET_KEY_FILE": str(key),
+        "GITHUB_CLIENT_ID": CLIENT_ID,
+        "GITHUB_CLIENT_SECRET": CLIENT_SECRET,
+        "GITHUB_URL": github.url,
+        "GITHUB_API_URL": github.url,
+        **neighbours.settings(),
+    }
+
+
+@pytest.fixture
+def gateway(env: dict[str, str]) -> Iterator[ServiceProcess]:
+    with ServiceProcess("api_gateway", "serve", env) as process:
+        yield process
+
+
+@pytest.fixture
+def client() -> Iterator[requests.Session]:
+    """A client with a cookie jar that follows redirects, as ``curl -L -c jar`` does."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["Accept"] = "application/json"
+        yield session
+
+
+def login(client: requests.Session, gateway: ServiceProcess, name: str = "alice") -> Any:
+    answer = client.get(f"{gateway.url}/login", params={"login": name}, timeout=10)
+    assert answer.status_code == 200, answer.text
+    client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    return answer.json()
+
+
+def test_it_starts_without_its_neighbours_says_whom_it_misses_and_waits(
+    gateway: ServiceProcess, neighbours: Neighbours
+) -> None:
+    assert "user-manager" in gateway.wait_not_ready()
+    found = gateway.readiness()["dependencies"]
+    assert {name: peer["required"] for name, peer in found.items()} == {
+        "user-manager": True,
+        "link-manager": False,
+        "social-graph-manager": False,
+        "news-manager": False,
+    }
+    assert not any(peer["ok"] for peer in found.values())
+    with neighbours.serving("user-manager"):
+        gateway.wait_ready()
+    assert "user-manager" in gateway.wait_not_ready()
+
+
+def test_one_follows_redirects_to_a_session_and_saves_a_link(
+    gateway: ServiceProcess, neighbours: Neighbours, client: requests.Session
+) -> None:
+    with neighbours.serving("user-manager"), neighbours.serving("link-manager"):
+        gateway.wait_ready()
+        session = login(client, gateway)
+        assert session["username"] == "alice"
+        added = client.post(f"{gateway.url}/v1/links", json={"url": URL}, timeout=10)
+        assert added.status_code == 201
+        listed = client.get(f"{gateway.url}/v1/links", timeout=10).json()
+        assert [link["url"] for link in listed["links"]] == [URL]
+        assert client.post(f"{gateway.url}/logout", timeout=10).status_code == 204
+        assert client.get(f"{gateway.url}/v1/me", timeout=10).status_code == 401
+
+
+def test_a_neighbour_that_is_gone_costs_only_what_needs_it_and_little_time(
+    gateway: ServiceProcess, neighbours: Neighbours, client: requests.Session
+) -> None:
+    with neighbours.serving("user-manager"), neighbours.serving("social-graph-manager"):
+        gateway.wait_ready()
+        login(client, gateway)
+        for path, peer in (("/v1/links", "link-manager"), ("/v1/news", "news-manager")):
+            started = monotonic()
+            gone = client.get(gateway.url + path, timeout=10)
+            assert gone.status_code == 503
+            assert gone.headers["Content-Type"] == "application/problem+json"
+            assert gone.json()["detail"].startswith(f"{peer} does not answer")
+            assert monotonic() - started < 3
+        assert client.get(f"{gateway.url}/v1/following", timeout=10).status_code == 200
+        with neighbours.serving("link-manager"):
+            links = f"{gateway.url}/v1/links"
+            wait_until(lambda: client.get(links, timeout=10).status_code == 200)
+
+
+def test_nothing_names_a_version_of_a_server_or_shows_a_stack(
+    gateway: ServiceProcess, neighbours: Neighbours, client: requests.Session
+) -> None:
+    with neighbours.serving("user-manager"):
+        gateway.wait_ready()
+        for path in ("/", "/docs", "/nothing", "/v1/me", "/login/authorized?state=x"):
+            answer = client.get(gateway.url + path, timeout=10, allow_redirects=False)
+            assert answer.status_code < 500
+            assert not any(letter.isdigit() for letter in answer.headers.get("Server", ""))
+            assert "X-Powered-By" not in answer.headers
+            assert "Traceback" not in answer.text
+
+
+def test_a_body_over_the_limit_is_refused_however_it_comes(
+    gateway: ServiceProcess, neighbours: Neighbours, client: requests.Session
+) -> None:
+    with neighbours.serving("user-manager"):
+        gateway.wait_ready()
+        login(client, gateway)
+        pieces = [b"x" * 65_536] * 17
+        for body in (b"".join(pieces), iter(pieces)):
+            headers = {"Content-Type": "application/json"}
+            answer = client.post(f"{gateway.url}/v1/links", body, headers=headers, timeout=10)
+            assert answer.status_code == 413
+            assert answer.json()["errors"][0]["field"] == "body"
+
+
+def test_its_log_tells_who_called_what_and_no_secret(
+    gateway: ServiceProcess, neighbours: Neighbours, client: requests.Session
+) -> None:
+    with neighbours.serving("user-manager"):
+        gateway.wait_ready()
+        session = login(client, gateway)
+        client.get(f"{gateway.url}/v1/users/bob/links?title_regex=private", timeout=10)
+    assert gateway.terminate() == 0
+    (line,) = [
+        line
+        for line in gateway.logs()
+        if line["event"] == "request" and line["route"].startswith("/v1/users")
+    ]
+    assert (line["caller"], line["status"], line["method"]) == ("alice", 404, "GET")
+    assert line["trace_id"]
+    secrets = (session["access_token"], session["email"], SECRET_KEY, CLIENT_SECRET)
+    for secret in (*secrets, "title_regex=private", "gho_", "token-of-"):
+        assert secret not in gateway.output()
+
+
+def test_a_request_in_flight_is_finished_when_it_is_told_to_stop(
+    gateway: ServiceProcess, neighbours: Neighbours, managers: Managers, users: UserManager
+) -> None:
+    users.register(GitHubIdentity(7, "alice", "Alice", "alice@example.com"))
+    token = users.login("alice").access_token
+    arrived, go_on = Event(), Event()
+    real = neighbours.apps["user-manager"]
+
+    def slow(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/users/alice":
+            arrived.set()
+            go_on.wait(20)
+        return real(environ, start_response)
+
+    with serving(slow, neighbours.ports["user-manager"]):
+        gateway.wait_ready()
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+        connection.request("GET", "/v1/me", headers={"Access-Token": token})
+        assert arrived.wait(10)
+        os.kill(gateway.pid, signal.SIGTERM)
+        wait_until(lambda: gateway.readiness().get("reason", "").startswith("draining"))
+        go_on.set()
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert gateway.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"SECRET_KEY_FILE": ""}, "SECRET_KEY is not set"),
+        ({"GITHUB_CLIENT_ID": ""}, "GITHUB_CLIENT_ID is not set"),
+        ({"MUTUAL_AUTH_FILE": "/nowhere"}, "MUTUAL_AUTH_FILE: /nowhere"),
+        ({"GITHUB_URL": "http://github.example"}, "GITHUB_INSECURE"),
+    ],
+)
+def test_a_wrong_configuration_stops_the_start_with_a_clear_line(
+    env: dict[str, str], changes: dict[str, str], complaint: str
+) -> None:
+    ended = run_command("api_gateway", "serve", {**env, **changes})
+    assert ended.returncode == 78
+    *_, line = ended.stderr.splitlines()
+    assert complaint in line
+    assert "Traceback" not in ended.stderr
