@@ -24,7 +24,7 @@ class _Listener(pybreaker.CircuitBreakerListener):
 
     def state_change(self, cb: Any, old_state: Any, new_state: Any) -> None:  # noqa: ARG002
         BREAKER_OPEN.labels(self._peer).set(new_state.name == pybreaker.STATE_OPEN)
-        logger.warning("circuit_breaker", peer=self._peer, state=new_state.name)
+        logger.warning("circuit_breaker", peer=self._peer, now=new_state.name)
 
 
 class Breaker:

@@ -5,9 +5,11 @@ Every line has ``timestamp`` (UTC), ``level``, ``service``, ``event`` and, insid
 say looks no different. Values under a name that tells of a secret are replaced.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -23,12 +25,23 @@ SENSITIVE: Final = frozenset(
         "secret", "secret_key", "session", "state", "token",
     }
 )  # fmt: skip
+_SENSITIVE_ENDS: Final = ("_password", "_secret", "_token")
 _REDACTED: Final = "**********"
+
+
+@lru_cache(maxsize=1024)
+def _secrets_among(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The same few sets of names come again and again, so each is looked at once."""
+    return tuple(
+        name
+        for name in names
+        if name.lower() in SENSITIVE or name.lower().endswith(_SENSITIVE_ENDS)
+    )
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replaces the values that nobody may read in a log."""
-    for name in SENSITIVE.intersection(event):
+    for name in _secrets_among(tuple(event)):
         event[name] = _REDACTED
     return event
 
@@ -41,7 +54,11 @@ def add_trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def _dumps(event: EventDict, **_options: Any) -> bytes:
-    return orjson.dumps(event, default=str)
+    try:
+        return orjson.dumps(event, default=str)
+    except TypeError:  # odd keys, huge numbers, half characters: slower, but said all the same
+        text = json.dumps(event, default=str, skipkeys=True, ensure_ascii=False)
+        return text.encode(errors="replace")
 
 
 def configure(service: str, level: str = "INFO", role: str = "") -> None:
@@ -87,3 +104,4 @@ def _route_standard_logging(shared: Sequence[Processor], level: int) -> None:
     )
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(max(level, logging.WARNING))
+    logging.captureWarnings(True)

@@ -96,8 +96,17 @@ def extract(headers: Mapping[str, str]) -> Context:
     context = _TRACE_CONTEXT.extract(headers)
     if "baggage" in headers:
         context = _BAGGAGE.extract(headers, context)
-    routing = {name: headers[name] for name in _Tracing.routing_headers if name in headers}
+    routing = {
+        name: headers[name]
+        for name in _Tracing.routing_headers
+        if name in headers and _can_be_sent(headers[name])
+    }
     return otel_context.set_value(_ROUTING_KEY, routing, context) if routing else context
+
+
+def _can_be_sent(value: str) -> bool:
+    """Not every transport takes what HTTP servers let through."""
+    return value.isascii() and value.isprintable()
 
 
 def inject() -> dict[str, str]:

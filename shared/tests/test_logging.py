@@ -1,0 +1,147 @@
+"""What is written to stderr: one JSON object a line, without secrets, whoever logs."""
+
+import logging as standard
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+
+from delinkcious import logging, tracing
+
+Lines = Callable[[], list[dict[str, Any]]]
+Configured = Callable[..., Lines]
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Logging is the process's, and not the test's."""
+    root = standard.root
+    handlers, level = root.handlers[:], root.level
+    yield
+    standard.captureWarnings(False)
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def configured(capsys: pytest.CaptureFixture[str]) -> Configured:
+    """Configures logging and returns what reads the lines that were written since."""
+
+    def configure(level: str = "DEBUG") -> Lines:
+        logging.configure("probe", level, "serve")
+        return lambda: [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+    return configure
+
+
+def test_a_line_says_when_who_what_and_how_bad(configured: Configured) -> None:
+    lines = configured()
+    structlog.get_logger().warning("cold", degrees=-3)
+    (line,) = lines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line.pop("timestamp"))
+    assert line == {
+        "event": "cold",
+        "level": "warning",
+        "service": "probe",
+        "role": "serve",
+        "degrees": -3,
+    }
+
+
+def test_a_line_within_a_span_has_its_ids(configured: Configured) -> None:
+    lines = configured()
+    with tracing.span("work"):
+        ids = tracing.current_ids()
+        structlog.get_logger().info("inside")
+    structlog.get_logger().info("outside")
+    inside, outside = lines()
+    assert (inside["trace_id"], inside["span_id"]) == ids
+    assert "trace_id" not in outside
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "token",
+        "email",
+        "Authorization",
+        "client_secret",
+        "link_db_password",
+        "github_client_secret",
+        "session_token",
+        "delinkcious-caller-token",
+    ],
+)
+def test_values_that_nobody_may_read_are_replaced(configured: Configured, name: str) -> None:
+    lines = configured()
+    structlog.get_logger().info("login", **{name: "s3cret", "username": "alice"})
+    (line,) = lines()
+    assert line[name] == "**********"
+    assert line["username"] == "alice"
+
+
+def test_a_line_below_the_level_is_not_written(configured: Configured) -> None:
+    lines = configured("WARNING")
+    structlog.get_logger().info("quiet")
+    structlog.get_logger().error("loud")
+    assert [line["event"] for line in lines()] == ["loud"]
+
+
+def test_an_exception_is_one_line_too(configured: Configured) -> None:
+    lines = configured()
+    try:
+        int("first\nsecond")
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    (line,) = lines()
+    assert "Traceback" in line["exception"]
+
+
+@pytest.mark.parametrize(
+    "value", [object(), {1: "one"}, {(1, 2): "pair"}, 2**70, "\ud800", b"\xff", float("nan")]
+)
+def test_whatever_is_logged_the_line_is_json(configured: Configured, value: object) -> None:
+    """A request must not fail because of what is said about it."""
+    lines = configured()
+    structlog.get_logger().info("odd", value=value)
+    assert [line["event"] for line in lines()] == ["odd"]
+
+
+def test_what_libraries_log_looks_no_different(configured: Configured) -> None:
+    lines = configured()
+    with tracing.span("work"):
+        standard.getLogger("library").warning("%s is %s", "disk", "full", extra={"token": "s3cret"})
+    (line,) = lines()
+    assert (line["event"], line["level"], line["service"]) == ("disk is full", "warning", "probe")
+    assert line["token"] == "**********"
+    assert {"timestamp", "role", "trace_id", "span_id"} <= set(line)
+
+
+def test_an_exception_that_a_library_logs_is_one_line(configured: Configured) -> None:
+    lines = configured()
+    try:
+        int("first\nsecond")
+    except ValueError:
+        standard.getLogger("library").exception("failed")
+    (line,) = lines()
+    assert "Traceback" in line["exception"]
+
+
+def test_libraries_are_heard_from_warnings_up(configured: Configured) -> None:
+    lines = configured()
+    standard.getLogger("library").info("chatter")
+    assert lines() == []
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_warnings_of_python_are_lines_too(configured: Configured) -> None:
+    lines = configured()
+    import warnings
+
+    warnings.warn("old", FutureWarning, stacklevel=1)
+    (line,) = lines()
+    assert "FutureWarning: old" in line["event"]
