@@ -39,7 +39,12 @@ def decode_token(token: str, types: Sequence[type[Key]]) -> tuple[Key, ...]:
     if (
         not isinstance(key, list)
         or [type(part) for part in key] != list(types)
-        or any("\0" in part for part in key if isinstance(part, str))  # no store can hold it
+        or not all(_can_be_stored(part) for part in key)
     ):
         raise InvalidArgument.of("start_token", "is not a page token of this list")
     return tuple(key)
+
+
+def _can_be_stored(part: Key) -> bool:
+    """Tells whether part of a key can be one of ours: a forged token may hold anything."""
+    return "\0" not in part if isinstance(part, str) else 0 <= part < 2**63
