@@ -65,7 +65,8 @@ class Health:
 
     def readiness(self) -> Readiness:
         """Asks every dependency."""
-        found = {name: _ask(check, required) for name, (check, required) in self._checks.items()}
+        checks = list(self._checks.items())  # while they are asked, others may be registered
+        found = {name: _ask(check, required) for name, (check, required) in checks}
         missing = [name for name, found_ in found.items() if found_.required and not found_.ok]
         if self._draining:
             reason = "draining: the process is stopping"

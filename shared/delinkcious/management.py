@@ -20,8 +20,16 @@ _JSON: Final = "application/json"
 Answer = tuple[str, str, bytes]
 
 
+_NAME: Final = "management"
+
+
+class _Server(ThreadingWSGIServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing: that a client broke off is no news."""
+
+
 class _Handler(WSGIRequestHandler):
-    server_version = "management"
+    server_version = _NAME
     sys_version = ""
     timeout = 10
 
@@ -47,7 +55,7 @@ class ManagementServer:
             "/info": self._describe,
         }
         self._server = make_server(
-            host, port, self._answer, server_class=ThreadingWSGIServer, handler_class=_Handler
+            host, port, self._answer, server_class=_Server, handler_class=_Handler
         )
         self.port: int = self._server.server_port
 
@@ -56,7 +64,7 @@ class ManagementServer:
         threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.1},
-            name="management",
+            name=_NAME,
             daemon=True,
         ).start()
 
@@ -68,7 +76,8 @@ class ManagementServer:
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         route = self._routes.get(environ["PATH_INFO"])
         status, content_type, body = route() if route else ("404 Not Found", _JSON, b"{}")
-        start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+        headers = {"Content-Type": content_type, "Content-Length": str(len(body)), "Server": _NAME}
+        start_response(status, list(headers.items()))
         return [body]
 
     def _healthz(self) -> Answer:
