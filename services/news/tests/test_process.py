@@ -1,0 +1,253 @@
+"""The real processes, ``serve`` and ``work``, with real servers and the real social graph."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from delinkcious.auth import MutualAuth
+from delinkcious.clients.news import NewsClient
+from delinkcious.config import Address
+from delinkcious.errors import Unavailable
+from delinkcious.grpc.client import GrpcClient
+from delinkcious.messaging import Broker, Event, Publisher
+from delinkcious.testing.addresses import NatsAddress, RedisAddress
+from delinkcious.testing.embedded import EmbeddedNats, EmbeddedRedis
+from delinkcious.testing.peers import auth_file, token_of
+from delinkcious.testing.process import ServiceProcess
+from delinkcious.testing.running import running
+from delinkcious.testing.serving import serving
+from delinkcious.testing.settings import nats_settings, redis_settings
+from delinkcious.testing.waiting import eventually, free_port, wait_until
+from social_graph_service.http import create_social_graph_app
+from social_graph_service.manager import SocialGraphManager
+from social_graph_service.memory import InMemoryFollowStore
+
+from .conftest import event_id
+
+pytestmark = pytest.mark.integration
+
+SERVICE = "news_service"
+SOCIAL_GRAPH = "social-graph-manager"
+
+
+class SocialGraph:
+    """The social graph service, in which bob follows alice; served when a test wants it."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        manager = SocialGraphManager(InMemoryFollowStore())
+        manager.follow("alice", "bob")
+        # One secret for the pair: each has it under the other's name.
+        auth = MutualAuth({"news-manager": [token_of(SOCIAL_GRAPH)]})
+        self._app = create_social_graph_app(manager, auth)
+
+    def served(self) -> AbstractContextManager[Address]:
+        return serving(self._app, self.port)
+
+
+@pytest.fixture
+def social_graph() -> SocialGraph:
+    return SocialGraph()
+
+
+def settings(
+    folder: Path, redis: RedisAddress, broker: NatsAddress, social_graph: SocialGraph
+) -> dict[str, str]:
+    return {
+        "MUTUAL_AUTH_FILE": str(auth_file(folder / "auth.yaml", "api-gateway", SOCIAL_GRAPH)),
+        "SOCIAL_GRAPH_MANAGER_SERVICE_HOST": "127.0.0.1",
+        "SOCIAL_GRAPH_MANAGER_SERVICE_PORT": str(social_graph.port),
+        **redis_settings("NEWS_MANAGER_REDIS", redis),
+        **nats_settings(broker),
+    }
+
+
+@pytest.fixture
+def env(
+    tmp_path: Path,
+    redis_address: RedisAddress,
+    nats_address: NatsAddress,
+    social_graph: SocialGraph,
+) -> dict[str, str]:
+    return settings(tmp_path, redis_address, nats_address, social_graph)
+
+
+@pytest.fixture
+def serve(env: dict[str, str]) -> Iterator[ServiceProcess]:
+    with ServiceProcess(SERVICE, "serve", env) as process:
+        process.wait_ready()
+        yield process
+
+
+@pytest.fixture
+def client(serve: ServiceProcess) -> Iterator[NewsClient]:
+    with client_of(serve) as client:
+        yield client
+
+
+@contextmanager
+def client_of(process: ServiceProcess) -> Iterator[NewsClient]:
+    address = Address("127.0.0.1", process.port)
+    client = GrpcClient("news-manager", address, token=token_of("api-gateway"))
+    try:
+        yield NewsClient(client)
+    finally:
+        client.close()
+
+
+@pytest.fixture
+async def publisher(nats_address: NatsAddress) -> AsyncIterator[Publisher]:
+    async with Broker(nats_address.host, nats_address.port, "test") as broker:
+        await broker.wait_connected()
+        yield Publisher(broker)
+
+
+def event_of(number: int, subject: str = "links.added", visibility: str = "public") -> Event:
+    """What alice did with her ``number``-th link, as the link service tells it."""
+    link = {
+        "id": number,
+        "url": f"https://example.com/{number}",
+        "title": f"Title {number}",
+        "tags": [],
+        "visibility": visibility,
+    }
+    return Event(
+        id=event_id(number),
+        type=subject,
+        source="/link-manager",
+        key="alice",
+        data={"author": "alice", "link": link},
+    )
+
+
+def titles(client: NewsClient) -> list[str]:
+    return [event.title for event in client.get_news("bob", page_size=1000).events]
+
+
+async def test_what_people_do_with_links_becomes_news(
+    env: dict[str, str], client: NewsClient, publisher: Publisher, social_graph: SocialGraph
+) -> None:
+    with social_graph.served(), ServiceProcess(SERVICE, "work", env) as work:
+        work.wait_ready()
+        await publisher.publish(
+            [
+                event_of(1),
+                event_of(2, "links.updated"),
+                event_of(3, visibility="private"),
+                event_of(4, "links.deleted"),
+            ]
+        )
+        await eventually(lambda: len(titles(client)) == 3)
+    events = client.get_news("bob").events
+    assert [(event.event_type, event.url) for event in events] == [
+        ("link_deleted", "https://example.com/4"),
+        ("link_updated", "https://example.com/2"),
+        ("link_added", "https://example.com/1"),
+    ]
+    assert {event.username for event in events} == {"alice"}
+    assert client.get_news("alice").events == ()
+
+
+async def test_two_workers_side_by_side_write_each_event_once(
+    env: dict[str, str], client: NewsClient, publisher: Publisher, social_graph: SocialGraph
+) -> None:
+    events = [event_of(number) for number in range(1, 201)]
+    with (
+        social_graph.served(),
+        ServiceProcess(SERVICE, "work", env) as one,
+        ServiceProcess(SERVICE, "work", env) as other,
+    ):
+        one.wait_ready()
+        other.wait_ready()
+        await publisher.publish(events)
+        await eventually(lambda: handled(one) + handled(other) == len(events))
+    assert titles(client) == [f"Title {number}" for number in range(200, 0, -1)]
+
+
+async def test_both_roles_start_before_their_servers_and_say_what_they_wait_for(
+    tmp_path: Path, social_graph: SocialGraph
+) -> None:
+    redis = EmbeddedRedis(tmp_path / "redis", free_port(), "secret", durable=False)
+    broker = EmbeddedNats(tmp_path / "nats", free_port(), free_port())
+    env = settings(tmp_path, redis.address, broker.address, social_graph)
+    with (
+        ServiceProcess(SERVICE, "serve", env) as serve,
+        ServiceProcess(SERVICE, "work", env) as work,
+    ):
+        assert "redis" in serve.wait_not_ready()
+        wait_until(lambda: work.missing() == {"nats", "redis", SOCIAL_GRAPH}, 30)
+        with client_of(serve) as client, pytest.raises(Unavailable):
+            client.get_news("bob")
+        with running(redis, tmp_path / "redis.log"):
+            serve.wait_ready()
+            wait_until(lambda: work.missing() == {"nats", SOCIAL_GRAPH})
+            with running(broker, tmp_path / "nats.log"):
+                wait_until(lambda: work.missing() == {SOCIAL_GRAPH})
+                with social_graph.served():
+                    work.wait_ready()
+
+
+async def test_news_wait_for_what_is_away_and_come_when_it_is_back(
+    tmp_path: Path, nats_address: NatsAddress, publisher: Publisher, social_graph: SocialGraph
+) -> None:
+    server = EmbeddedRedis(tmp_path / "redis", free_port(), "secret")
+    env = settings(tmp_path, server.address, nats_address, social_graph)
+    with (
+        running(server, tmp_path / "redis.log") as redis,
+        ServiceProcess(SERVICE, "serve", env) as serve,
+        ServiceProcess(SERVICE, "work", env) as work,
+    ):
+        serve.wait_ready()
+        await publisher.publish([event_of(1)])
+        await eventually(lambda: "consumer_deferring" in work.output())
+        redis.kill()
+        with social_graph.served(), client_of(serve) as client:
+            wait_until(lambda: work.missing() == {"redis"})
+            redis.start()
+            serve.wait_ready()
+            await eventually(lambda: titles(client) == ["Title 1"], 30)
+
+
+def test_both_roles_end_well_when_told_to_stop(
+    env: dict[str, str], serve: ServiceProcess, social_graph: SocialGraph
+) -> None:
+    with social_graph.served(), ServiceProcess(SERVICE, "work", env) as work:
+        work.wait_ready()
+        assert work.terminate() == 0
+        assert work.logs()[-1]["event"] == "stopped"
+    assert serve.terminate() == 0
+    assert serve.logs()[-1]["event"] == "stopped"
+
+
+def test_a_port_that_is_taken_is_one_clear_line(env: dict[str, str], serve: ServiceProcess) -> None:
+    with ServiceProcess(SERVICE, "serve", {**env, "PORT": str(serve.port)}) as second:
+        assert second.wait() != 0
+        assert f"news-manager: cannot listen on 127.0.0.1:{serve.port}" in second.output()
+        assert "Traceback" not in second.output()
+
+
+@pytest.mark.parametrize("role", ["serve", "work"])
+def test_without_a_mutual_auth_file_it_does_not_start(role: str, env: dict[str, str]) -> None:
+    with ServiceProcess(SERVICE, role, {**env, "MUTUAL_AUTH_FILE": "/nowhere"}) as process:
+        assert process.wait() != 0
+        assert "MUTUAL_AUTH_FILE: /nowhere" in process.output()
+
+
+def test_a_worker_without_a_token_for_the_social_graph_does_not_start(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    file = auth_file(tmp_path / "gateway-only.yaml", "api-gateway")
+    with ServiceProcess(SERVICE, "work", {**env, "MUTUAL_AUTH_FILE": str(file)}) as process:
+        assert process.wait() != 0
+        assert "there is no token for social-graph-manager" in process.output()
+
+
+def handled(process: ServiceProcess) -> int:
+    """How many events a worker has handled."""
+    metric = 'delinkcious_events_consumed_total{consumer="news-links",outcome="handled"} '
+    for line in process.management("/metrics").decode().splitlines():
+        if line.startswith(metric):
+            return round(float(line.removeprefix(metric)))
+    return 0
