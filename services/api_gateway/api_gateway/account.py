@@ -26,7 +26,7 @@ def add_account(app: RestApp, users: UserManager, sessions: Sessions) -> None:
     @app.get("/v1/me")
     @authenticated
     @app.output(UserSchema, description="Your account.")
-    @app.doc(tags=["Account"], operation_id="getMe")
+    @app.doc(tags=["Account"], operation_id="getMe", responses=problems(NotFound))
     def get_me(caller: Identity) -> Response:
         """Show your account."""
         return json_response(users.get_user(caller.username))

@@ -80,15 +80,14 @@ def install(app: Flask, sessions: Sessions) -> None:
             return
         access = rules[rule.endpoint]
         if access is not Access.PUBLIC:
-            by_cookie = access is Access.USER_BY_COOKIE or request.method in _SAFE
-            g.token = _token(by_cookie)
-            g.identity = sessions.identify(g.token)
-            g.caller = g.identity.username
+            token = _token(by_cookie=access is Access.USER_BY_COOKIE or request.method in _SAFE)
+            identity = sessions.identify(token)
+            g.token, g.identity, g.caller = token, identity, identity.username
 
     app.before_request(authenticate)
 
 
-def _token(by_cookie: bool) -> str:
+def _token(*, by_cookie: bool) -> str:
     """Returns the token of the request: what it says outright counts more than its cookie."""
     if authorization := request.headers.get("Authorization"):
         scheme, _, token = authorization.partition(" ")

@@ -15,6 +15,7 @@ from requests import RequestException, Response
 from requests_oauthlib import OAuth2Session
 
 from api_gateway.config import is_loopback
+from delinkcious.breaker import Breaker
 from delinkcious.errors import PermissionDenied, Unauthenticated, Unavailable
 from delinkcious.object_model.users import GitHubIdentity
 
@@ -95,10 +96,15 @@ _ACCOUNT: Final = TypeAdapter(_Account)
 _EMAILS: Final = TypeAdapter(list[_Email])
 
 
+class _Failure(Unavailable):
+    """GitHub did not answer, or not as it should."""
+
+
 class GitHub:
     """GitHub, GitHub Enterprise, or the local identity provider that speaks as they do.
 
-    GitHub's token is used for two calls and never leaves this class.
+    GitHub's token is used for two calls and never leaves this class. Nothing is tried twice: a code
+    is good for one exchange, and whoever logs in is there to try again.
 
     Args:
         url: where people log in; plain http only for what the configuration lets through.
@@ -114,6 +120,7 @@ class GitHub:
         self._url = url
         self._api_url = api_url
         self._timeout = timeout
+        self._breaker = Breaker("github", failures=5, seconds=5, on=(_Failure,))
         if "http" in {url.partition(":")[0], api_url.partition(":")[0]}:
             # oauthlib knows no other way to be told. The configuration allows it for loopback, or
             # for a private network if somebody asked for it (GITHUB_INSECURE).
@@ -129,7 +136,7 @@ class GitHub:
         return Authorization(url, state, str(client.code_verifier))
 
     def identify(self, code: str, code_verifier: str, redirect_uri: str) -> GitHubIdentity:
-        with self._session(redirect_uri) as session:
+        with self._breaker.guard(), self._session(redirect_uri) as session:
             try:
                 self._exchange(session, code, code_verifier)
                 account = _read("user", self._get(session, "/user"), _ACCOUNT)
@@ -140,7 +147,7 @@ class GitHub:
                     email=_primary(self._get(session, "/user/emails")),
                 )
             except RequestException as error:
-                raise _unavailable("connection", type(error).__name__) from None
+                raise _failure("connection", type(error).__name__) from None
 
     def _session(self, redirect_uri: str) -> OAuth2Session:
         session = OAuth2Session(self._client_id, redirect_uri=redirect_uri)
@@ -175,11 +182,11 @@ def _check_exchange(response: Response) -> Response:
 
 def _read(call: str, response: Response, shape: TypeAdapter[T]) -> T:
     if response.status_code != _OK:
-        raise _unavailable(call, f"status {response.status_code}", _wait(response))
+        raise _failure(call, f"status {response.status_code}", _wait(response))
     try:
         return shape.validate_json(response.content)
     except ValidationError:
-        raise _unavailable(call, "malformed answer") from None
+        raise _failure(call, "malformed answer") from None
 
 
 def _primary(response: Response) -> str:
@@ -223,8 +230,8 @@ def _no_email() -> PermissionDenied:
     )
 
 
-def _unavailable(call: str, reason: str, retry_after: float = 1) -> Unavailable:
+def _failure(call: str, reason: str, retry_after: float = 1) -> _Failure:
     logger.warning("github_unavailable", call=call, reason=reason)
-    return Unavailable(
+    return _Failure(
         "GitHub does not answer as it should; try to log in again later.", retry_after=retry_after
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Final
 
 import structlog
-from flask import Response, after_this_request, request
+from flask import Response, after_this_request, g, request
 from pydantic import BaseModel, Field
 
 from api_gateway import cookies
@@ -106,6 +106,7 @@ class Login:
         identity = self.provider.identify(_code(answer), pending.code_verifier, self._callback())
         user = self.users.register(identity)
         session = self.users.login(user.username)
+        g.caller = user.username
         logger.info("logged_in", caller=user.username)
         if not _is_browser():
             return json_response(_login_document(user, session))

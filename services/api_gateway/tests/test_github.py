@@ -29,8 +29,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "")  # puts back what GitHub() changes
 
 
-def github(url: str) -> GitHub:
-    return GitHub(client_id="id", client_secret="secret", url=url, api_url=url, timeout=0.5)
+def github(url: str, timeout: float = 5) -> GitHub:
+    return GitHub(client_id="id", client_secret="secret", url=url, api_url=url, timeout=timeout)
 
 
 def identify(answers: dict[str, Any]) -> GitHubIdentity:
@@ -133,8 +133,24 @@ def test_a_github_that_says_nothing_is_unavailable_soon() -> None:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         started = monotonic()
         with pytest.raises(Unavailable):
-            github(url).identify("code", "verifier", "http://localhost/")
+            github(url, timeout=0.3).identify("code", "verifier", "http://localhost/")
     assert monotonic() - started < 3
+
+
+def test_a_github_that_keeps_failing_is_left_alone_for_a_moment() -> None:
+    asked: list[str] = []
+
+    def fail(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        asked.append(environ["PATH_INFO"])
+        start_response("502 Bad Gateway", [])
+        return [b""]
+
+    with serving(fail) as address:
+        failing = github(f"http://{address}")
+        for _ in range(9):
+            with pytest.raises(Unavailable):
+                failing.identify("code", "verifier", "http://localhost/")
+    assert len(asked) == 5
 
 
 def test_plain_http_stays_forbidden_unless_it_is_configured() -> None:

@@ -28,7 +28,6 @@ from tools.tests.identity_provider.running import (
 
 JSON = {"Accept": "application/json"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-TIMEOUT = 0.5
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def provider(github_itself: RunningProvider, monkeypatch: pytest.MonkeyPatch) ->
         client_secret=CLIENT_SECRET,
         url=github_itself.url,
         api_url=github_itself.url,
-        timeout=TIMEOUT,
+        timeout=5,
     )
 
 
@@ -291,9 +290,15 @@ def test_without_a_verified_email_nobody_gets_in(visitor: Visitor) -> None:
     "fault", [{"status": s} for s in (403, 429, 500, 502, 503, 504)] + [{"delay_seconds": 60}]
 )
 def test_every_failure_of_github_is_a_503_that_says_when_to_come_back(
-    visitor: Visitor, endpoint: str, fault: dict[str, Any]
+    visitor: Visitor,
+    provider: GitHub,
+    endpoint: str,
+    fault: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     back = visitor.start()
+    if "delay_seconds" in fault:
+        monkeypatch.setattr(provider, "_timeout", 0.3)
     visitor.github.control("POST", "/faults", {"endpoint": endpoint, **fault})
     response = visitor.finish(back)
     assert response.status_code == 503

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from werkzeug.test import TestResponse
 
+from api_gateway.app import Managers, create_gateway_app
 from api_gateway.authentication import Access, access_of
+from api_gateway.cookies import LoginCookie
 from api_gateway.examples import EXAMPLES
-from api_gateway.testing import Caller
+from api_gateway.sessions import Sessions
+from api_gateway.testing import Caller, NoProvider
 from delinkcious.http.app import RestApp
 from delinkcious.http.openapi import operations
 
@@ -19,9 +21,13 @@ URL = "https://www.python.org/"
 NOT_IN_IT = {"openapi.spec", "show_docs", "go_to_docs"}
 
 
-@pytest.fixture
-def document(http: FlaskClient) -> Any:
-    response = http.get("/openapi.json")
+@pytest.fixture(scope="module")
+def document() -> Any:
+    nobody: Any = None
+    managers = Managers(nobody, nobody, nobody, nobody)
+    sessions = Sessions(nobody, seconds=5, size=1)
+    app = create_gateway_app(managers, sessions, NoProvider(), LoginCookie("k" * 32))
+    response = app.test_client().get("/openapi.json")
     assert (response.status_code, response.content_type) == (200, "application/json")
     return response.json
 

@@ -77,4 +77,6 @@ def json_response(content: Any, status: int = 200, **headers: str) -> Response:
 
 def no_content() -> Response:
     """Returns the response that says done and nothing more."""
-    return Response(status=204)
+    response = Response(status=204)
+    del response.headers["Content-Type"]  # there is no content to be of a type
+    return response
