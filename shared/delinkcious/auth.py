@@ -88,14 +88,28 @@ def _load(path: Path) -> dict[str, list[str]]:
         raise ConfigurationError(f"{problem}it is not YAML") from None
     if not isinstance(content, dict) or not content:
         raise ConfigurationError(f"{problem}it must map the names of services to tokens")
-    return {str(peer): _tokens(problem, str(peer), value) for peer, value in content.items()}
+    tokens = {str(peer): _tokens(problem, str(peer), value) for peer, value in content.items()}
+    _refuse_shared(problem, tokens)
+    return tokens
 
 
 def _tokens(problem: str, peer: str, value: object) -> list[str]:
     given = value if isinstance(value, list) else [value]
-    tokens = [token for token in given if isinstance(token, str) and token]
+    tokens = [token for token in given if isinstance(token, str) and _fits_a_header(token)]
     if not tokens or len(tokens) != len(given):
         raise ConfigurationError(
-            f"{problem}{peer} must have a token, or a list of tokens (strings)"
+            f"{problem}{peer} must have a token, or a list of tokens (of visible ASCII characters)"
         )
     return tokens
+
+
+def _fits_a_header(token: str) -> bool:
+    return token != "" and all("!" <= character <= "~" for character in token)
+
+
+def _refuse_shared(problem: str, tokens: Mapping[str, Sequence[str]]) -> None:
+    owners: dict[str, str] = {}
+    for peer, accepted in tokens.items():
+        for token in accepted:
+            if owners.setdefault(token, peer) != peer:
+                raise ConfigurationError(f"{problem}{owners[token]} and {peer} share a token")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
-from delinkcious.auth import ANONYMOUS, CALLER_TOKEN_HEADER, MutualAuth
+from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth
 from delinkcious.errors import PermissionDenied, Unauthenticated
 from delinkcious.grpc.layers import Call, Layer
 
@@ -29,7 +29,7 @@ def callers(auth: MutualAuth, allowed: Callers) -> Layer:
                 f"The metadata {CALLER_TOKEN_KEY} is missing, or its token is not known here."
             )
         call.caller = caller
-        if caller not in allowed.get(call.method, ()) and caller != ANONYMOUS:
+        if auth.enabled and caller not in allowed.get(call.method, ()):
             raise PermissionDenied(f"{caller} may not call this.")
         yield
 

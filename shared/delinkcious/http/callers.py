@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from flask import Flask, current_app, g, request
 
-from delinkcious.auth import ANONYMOUS, CALLER_TOKEN_HEADER, MutualAuth
+from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth
 from delinkcious.errors import PermissionDenied, Unauthenticated
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,7 +45,7 @@ def install(app: Flask, auth: MutualAuth) -> None:
             )
         g.caller = caller
         view = current_app.view_functions[request.url_rule.endpoint]
-        if caller not in callers_of(view) and caller != ANONYMOUS:
+        if auth.enabled and caller not in callers_of(view):
             raise PermissionDenied(f"{caller} may not call this.")
 
     app.before_request(check)

@@ -1,0 +1,96 @@
+"""Who may call an endpoint."""
+
+import pytest
+from flask import Response, g
+from flask.testing import FlaskClient
+from pydantic import BaseModel
+
+from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth
+from delinkcious.http.app import RestApp, create_app, json_response
+from delinkcious.http.callers import allow, callers_of
+from delinkcious.http.decode import JSON, reads
+from delinkcious.testing.peers import auth_for, calling_as
+
+
+class Note(BaseModel):
+    text: str
+
+
+def make_app(auth: MutualAuth) -> RestApp:
+    app = create_app(__name__, title="Notes", version="1", auth=auth)
+
+    @app.get("/notes")
+    @allow("ann", "bob")
+    def read() -> Response:
+        return json_response({"caller": g.caller})
+
+    @app.post("/notes")
+    @allow("ann")
+    @reads(app, Note, JSON)
+    @app.output({})
+    def write(note: Note) -> Response:
+        return json_response({"text": note.text})
+
+    @app.get("/forgotten")
+    def forgotten() -> Response:
+        return json_response({})
+
+    return app
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    return make_app(auth_for("ann", "bob", "eve")).test_client()
+
+
+def test_a_declared_caller_passes_and_the_view_knows_who_it_is(client: FlaskClient) -> None:
+    answer = client.get("/notes", headers=calling_as("bob"))
+    assert (answer.status_code, answer.json) == (200, {"caller": "bob"})
+
+
+@pytest.mark.parametrize("headers", [{}, {CALLER_TOKEN_HEADER: ""}, calling_as("mallory")])
+def test_without_a_known_token_nobody_is_let_in(
+    client: FlaskClient, headers: dict[str, str]
+) -> None:
+    answer = client.get("/notes", headers=headers)
+    assert (answer.status_code, answer.content_type) == (401, "application/problem+json")
+    assert "WWW-Authenticate" in answer.headers
+
+
+def test_a_known_service_that_is_not_declared_is_refused(client: FlaskClient) -> None:
+    for method, caller in [("GET", "eve"), ("POST", "bob")]:
+        answer = client.open("/notes", method=method, headers=calling_as(caller))
+        assert (answer.status_code, answer.content_type) == (403, "application/problem+json")
+
+
+def test_an_endpoint_that_names_nobody_can_be_called_by_nobody(client: FlaskClient) -> None:
+    for caller in ("ann", "bob", "eve"):
+        assert client.get("/forgotten", headers=calling_as(caller)).status_code == 403
+
+
+def test_who_calls_is_checked_before_the_body_is_read(client: FlaskClient) -> None:
+    answer = client.post("/notes", data=b"{", content_type="application/json")
+    assert answer.status_code == 401
+    answer = client.post("/notes", data=b"{", headers=calling_as("bob"))
+    assert answer.status_code == 403
+
+
+def test_what_does_not_exist_is_not_found_whoever_asks(client: FlaskClient) -> None:
+    assert client.get("/nope").status_code == 404
+    assert client.put("/notes").status_code == 405
+
+
+def test_a_view_keeps_its_callers_whatever_is_wrapped_around_it() -> None:
+    views = make_app(auth_for("ann")).view_functions
+    assert callers_of(views["write"]) == {"ann"}
+
+
+def test_when_the_check_is_off_anybody_passes() -> None:
+    client = make_app(MutualAuth(None)).test_client()
+    assert client.get("/notes").json == {"caller": "anonymous"}
+    assert client.get("/forgotten").status_code == 200
+
+
+def test_a_service_cannot_pass_by_its_name() -> None:
+    client = make_app(auth_for("anonymous")).test_client()
+    assert client.get("/notes", headers=calling_as("anonymous")).status_code == 403
