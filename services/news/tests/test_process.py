@@ -1,7 +1,9 @@
 """The real processes, ``serve`` and ``work``, with real servers and the real social graph."""
 
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -221,6 +223,15 @@ def test_both_roles_end_well_when_told_to_stop(
     assert serve.logs()[-1]["event"] == "stopped"
 
 
+def test_calls_under_way_are_answered_when_it_is_told_to_stop(serve: ServiceProcess) -> None:
+    """Under a steady load a client sees answers, and after them that nobody is there."""
+    with client_of(serve) as client, ThreadPoolExecutor(4) as threads:
+        counts = [threads.submit(count_answers, client) for _ in range(4)]
+        wait_until(lambda: served(serve) > 20)
+        assert serve.terminate() == 0
+        assert sum(answers.result() for answers in counts) >= 20
+
+
 def test_a_port_that_is_taken_is_one_clear_line(env: dict[str, str], serve: ServiceProcess) -> None:
     with ServiceProcess(SERVICE, "serve", {**env, "PORT": str(serve.port)}) as second:
         assert second.wait() != 0
@@ -244,10 +255,30 @@ def test_a_worker_without_a_token_for_the_social_graph_does_not_start(
         assert "there is no token for social-graph-manager" in process.output()
 
 
+def count_answers(client: NewsClient) -> int:
+    """Asks until nobody is there; any other error is one."""
+    for answers in count():
+        try:
+            client.get_news("bob")
+        except Unavailable:
+            return answers
+    raise AssertionError
+
+
 def handled(process: ServiceProcess) -> int:
     """How many events a worker has handled."""
-    metric = 'delinkcious_events_consumed_total{consumer="news-links",outcome="handled"} '
+    name = "delinkcious_events_consumed_total"
+    return metric(process, f'{name}{{consumer="news-links",outcome="handled"}} ')
+
+
+def served(process: ServiceProcess) -> int:
+    """How many calls a server has answered well."""
+    name = "grpc_server_request_duration_seconds_count"
+    return metric(process, f'{name}{{method="delinkcious.news.v1.News/GetNews",status="OK"}} ')
+
+
+def metric(process: ServiceProcess, name: str) -> int:
     for line in process.management("/metrics").decode().splitlines():
-        if line.startswith(metric):
-            return round(float(line.removeprefix(metric)))
+        if line.startswith(name):
+            return round(float(line.removeprefix(name)))
     return 0

@@ -26,7 +26,9 @@ logger = structlog.get_logger()
 Answer = TypeVar("Answer")
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-_FAILURES: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+# CANCELLED comes from a server that stops, of calls that it had not begun with.
+_PASSING: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+_FAILURES: Final = _PASSING | {grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
 class _Failure(Exception):
@@ -34,7 +36,7 @@ class _Failure(Exception):
 
     def __init__(self, code: grpc.StatusCode, error: DelinkciousError, reason: str) -> None:
         super().__init__(f"{code.name}: {reason}")
-        self.may_pass = code is grpc.StatusCode.UNAVAILABLE
+        self.may_pass = code in _PASSING
         self.error = error
 
 

@@ -22,7 +22,8 @@ from delinkcious.errors import DelinkciousError, Unavailable, Violation
 
 _DETAILS: Final = "grpc-status-details-bin"
 _DOMAIN: Final = "delinkcious"
-_UNREACHABLE: Final = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+# Nobody here cancels a call: CANCELLED is a server that stops, and had not begun with it.
+_UNREACHABLE: Final = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"})
 
 M = TypeVar("M", bound=Message)
 Metadata = tuple[tuple[str, str | bytes], ...]

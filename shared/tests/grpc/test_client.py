@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+import grpc
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -114,6 +115,18 @@ def test_a_call_that_changes_nothing_is_tried_again(client: GrpcClient, peer: Pe
     peer.servicer.behaviour = raising(Unavailable("Not now."), times=2)
     assert get_news(client, retry=True).next_token == "at last"
     assert len(peer.servicer.calls) == 3
+
+
+def test_a_call_that_a_stopping_server_did_not_begin_with_is_made_again(
+    client: GrpcClient, peer: Peer
+) -> None:
+    async def cancel_the_first(_request: object, context: Context) -> object:
+        if len(peer.servicer.calls) == 1:
+            await context.abort(grpc.StatusCode.CANCELLED)
+        return news_pb2.GetNewsResponse(next_token="at last")
+
+    peer.servicer.behaviour = cancel_the_first
+    assert get_news(client, retry=True).next_token == "at last"
 
 
 def test_it_gives_up_with_what_the_peer_said(client: GrpcClient, peer: Peer) -> None:
