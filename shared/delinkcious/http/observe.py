@@ -49,9 +49,10 @@ def _begin_with(propagated: Sequence[str]) -> Callable[[], None]:
         g.started = perf_counter()
         environ = request.environ
         context = tracing.extract({name: environ[key] for name, key in keys if key in environ})
+        g.method = request.method if request.method in _ORDINARY_METHODS else "OTHER"
         g.route = request.url_rule.rule if request.url_rule else _UNMATCHED
         g.span = tracing.start_span(
-            f"{request.method} {g.route}", kind=tracing.SpanKind.SERVER, context=context
+            f"{g.method} {g.route}", kind=tracing.SpanKind.SERVER, context=context
         )
         g.trace_token = tracing.attach(g.span, context)
 
@@ -60,12 +61,11 @@ def _begin_with(propagated: Sequence[str]) -> Callable[[], None]:
 
 def _end(response: Response) -> Response:
     duration = perf_counter() - g.started
-    method = request.method if request.method in _ORDINARY_METHODS else "OTHER"
     status = response.status_code
-    _durations[method, g.route, status].observe(duration)
+    _durations[g.method, g.route, status].observe(duration)
     access_log.info(
         "request",
-        method=method,
+        method=g.method,
         route=g.route,
         status=status,
         duration_ms=round(duration * 1000, 2),
@@ -74,7 +74,7 @@ def _end(response: Response) -> Response:
     if g.span.is_recording():
         g.span.set_attributes(
             {
-                "http.request.method": method,
+                "http.request.method": g.method,
                 "http.route": g.route,
                 "http.response.status_code": status,
             }
