@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
-import psutil
 import psycopg
 import requests
 
 from delinkcious.testing.waiting import free_port, wait_until
 from tests.bench.load import Load, generate
 from tests.support.api import Api
-from tests.support.stack import ROOT, Stack, start_stack
+from tests.support.stack import ROOT, Stack
 
 CONNECTIONS = 16
 ROUNDS = 3
@@ -34,7 +33,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="delinkcious-bench-") as folder:
         Path(folder).chmod(0o755)
         started = perf_counter()
-        stack = start_stack(Path(folder) / "local")
+        stack = Stack(Path(folder) / "local")
+        stack.start()
         say("make run to ready (new data)", f"{perf_counter() - started:.1f} s", "under 15 s")
         try:
             size(stack)
@@ -46,8 +46,7 @@ def main() -> None:
 
 def size(stack: Stack) -> None:
     """Memory of the idle stack: each page counted once (PSS)."""
-    family = [stack.process.pid, *(p.pid for p in psutil.Process(stack.process.pid).children(True))]
-    memory = sum(psutil.Process(pid).memory_full_info().pss for pid in family) / MIB
+    memory = sum(process.memory_full_info().pss for process in stack.processes()) / MIB
     say("memory of the idle stack", f"{memory:.0f} MiB", "under 1229 MiB")
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.api import Api
-from tests.support.stack import Stack, start_stack
+from tests.support.stack import Stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,10 +23,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The platform that the end-to-end tests share."""
-    running = start_stack(tmp_path_factory.mktemp("platform") / "local")
-    yield running
-    if running.process.poll() is None:
-        running.stop()
+    stack = Stack(tmp_path_factory.mktemp("platform") / "local")
+    stack.start()
+    yield stack
+    if stack.running:
+        assert stack.stop() == 0
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from delinkcious.testing.waiting import wait_until
 from tests.support.api import Api, ApiError
-from tests.support.stack import Stack, start_stack
+from tests.support.stack import Stack
 
 User = Callable[[str], Api]
 Page = Callable[..., str]
@@ -161,26 +161,23 @@ def test_clients_of_the_original_may_send_query_parameters(user: User, page: Pag
     assert (link["title"], link["description"]) == ("From the query", "From a form")
 
 
-def test_everything_is_still_there_after_a_restart(tmp_path: Path, page: Page) -> None:
-    """Ctrl-C and ``make run`` again; the second start also shows that the first left nothing."""
-    folder = tmp_path / "local"
-    first = start_stack(folder)
-    alice, bob = (Api.login(first.gateway, name) for name in ("alice", "bob"))
-    bob.follow("alice")
+def test_everything_is_still_there_after_a_restart(stack: Stack, user: User, page: Page) -> None:
+    """Ctrl-C and ``make run`` again."""
+    alice, bob = user("alice"), user("bob")
+    bob.follow(alice.username)
     url = page()
     alice.add(url, title="Kept")
     wait_until(lambda: status(alice, url) == "valid" and len(told(bob)) == 1)
-    assert first.stop() == 0
+    before = stack.processes()
+    assert stack.stop() == 0
+    assert not [process for process in before if process.is_running()]
 
-    second = start_stack(folder)
-    try:
-        again = Api(second.gateway, bob.token, "bob")
-        assert told(again) == [("link_added", "alice", url, "Kept")]
-        assert again.call("GET", "/v1/following")["following"] == ["alice"]
-        assert status(Api(second.gateway, alice.token), url) == "valid"
-        assert Api.login(second.gateway, "alice").links()[0]["url"] == url
-    finally:
-        assert second.stop() == 0
+    stack.start()
+    alice, bob = (Api(stack.gateway, user.token, user.username) for user in (alice, bob))
+    assert told(bob) == [("link_added", alice.username, url, "Kept")]
+    assert bob.call("GET", "/v1/following")["following"] == [alice.username]
+    assert status(alice, url) == "valid"
+    assert Api.login(stack.gateway, alice.username).links() == alice.links()
 
 
 def test_the_smoke_test_passes(stack: Stack) -> None:

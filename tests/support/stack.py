@@ -6,10 +6,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psutil
 import requests
@@ -21,13 +19,61 @@ START_TIMEOUT = 90
 STOP_TIMEOUT = 60
 
 
-@dataclass
 class Stack:
-    """A running local stack and its ``stack.json``."""
+    """A local stack in a folder, which keeps its data when it is stopped and started again."""
 
-    folder: Path
-    output: Path
-    process: subprocess.Popen[bytes]
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._output = folder.with_name(f"{folder.name}.log")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it on free ports and waits until it says that it is ready."""
+        with self._output.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tools.local_stack"],
+                cwd=ROOT,
+                env={
+                    **os.environ,
+                    "DELINKCIOUS_LOCAL_DIR": str(self.folder),
+                    "DELINKCIOUS_PORTS": "free",
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            wait_until(self._says_ready, timeout=START_TIMEOUT)
+        except TimeoutError:
+            self.stop()
+            raise AssertionError(f"the stack is not ready:\n{self.log()[-5000:]}") from None
+
+    def stop(self) -> int:
+        """Stops it as Ctrl-C does, and returns its exit code."""
+        if self._process is None:
+            raise RuntimeError("the stack was never started")
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(STOP_TIMEOUT)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of it, itself first."""
+        if self._process is None:
+            return []
+        itself = psutil.Process(self._process.pid)
+        return [itself, *itself.children(recursive=True)]
+
+    def log(self) -> str:
+        """What it has printed since it was started."""
+        return self._output.read_text(errors="replace")
+
+    def _says_ready(self) -> bool:
+        if not self.running:
+            raise AssertionError(f"the stack stopped:\n{self.log()[-5000:]}")
+        return "Delinkcious is ready" in self.log()
 
     def read(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.folder / "stack.json").read_text())
@@ -87,13 +133,6 @@ class Stack:
         command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", configuration]
         subprocess.run([*command, verb, *programs], check=True, capture_output=True)
 
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(STOP_TIMEOUT)
-
-    def log(self) -> str:
-        return self.output.read_text(errors="replace")
-
 
 def _family(pid: int) -> list[int]:
     parent = psutil.Process(pid)
@@ -106,35 +145,3 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
             os.kill(pid, number)
         except ProcessLookupError:
             continue
-
-
-def start_stack(folder: Path, **environment: str) -> Stack:
-    """Starts a local stack on free ports and waits until it says that it is ready."""
-    output = folder.with_name(f"{folder.name}-{uuid4().hex[:6]}.log")
-    with output.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tools.local_stack"],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "DELINKCIOUS_LOCAL_DIR": str(folder),
-                "DELINKCIOUS_PORTS": "free",
-                **environment,
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    stack = Stack(folder, output, process)
-    try:
-        wait_until(lambda: _is_ready(stack), timeout=START_TIMEOUT)
-    except TimeoutError:
-        stack.stop()
-        raise AssertionError(f"the stack is not ready:\n{stack.log()[-5000:]}") from None
-    return stack
-
-
-def _is_ready(stack: Stack) -> bool:
-    if stack.process.poll() is not None:
-        raise AssertionError(f"the stack stopped:\n{stack.log()[-5000:]}")
-    return (stack.folder / "stack.json").exists() and "ready" in stack.log() and stack.all_ready()
