@@ -45,7 +45,7 @@ check: .venv ## Format, lint, types and generated code
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	@for source in $(SOURCES); do echo $(BIN)/mypy $$source; $(BIN)/mypy --no-error-summary $$source || exit 1; done
-	PATH="$(CURDIR)/$(BIN):$$PATH" proto/generate.sh --check
+	$(BIN)/python proto/generate.py --check
 
 .PHONY: fmt
 fmt: .venv ## Format the code and mend what lint can mend
@@ -54,7 +54,7 @@ fmt: .venv ## Format the code and mend what lint can mend
 
 .PHONY: proto
 proto: .venv ## Generate the code of the protobuf contracts
-	PATH="$(CURDIR)/$(BIN):$$PATH" proto/generate.sh
+	$(BIN)/python proto/generate.py
 
 .PHONY: lock
 lock: .venv ## Lock the requirements anew: make lock ARGS='--upgrade-package flask'
