@@ -17,7 +17,6 @@ from typing import ClassVar, Protocol
 
 from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
 from delinkcious.testing.privileges import give_away, unprivileged
-from delinkcious.testing.waiting import wait_until
 
 LOOPBACK = "127.0.0.1"
 
@@ -44,11 +43,6 @@ class Server(Protocol):
 
     def answers(self) -> bool:
         """Whether it serves clients now."""
-
-
-def wait_ready(server: Server, timeout: float = 30) -> None:
-    """Wait until the server serves clients."""
-    wait_until(server.answers, timeout, message=f"{server.name} answers on port {server.port}")
 
 
 @dataclass(frozen=True)
