@@ -28,6 +28,8 @@ _PAUSE_AFTER_FAILURE: Final = 0.25
 # The pool doubles its pauses for as long as it goes on by itself. Once it has given up, whoever
 # next wants a connection makes it begin afresh: so a database is found again within seconds.
 _GIVE_UP: Final = 2.0
+_PROBE_TIMEOUT: Final = 1.0
+_MIGRATED: Final = "SELECT version_num FROM alembic_version"
 _OPTIONS: Final = (
     "-c timezone=UTC -c statement_timeout=10s -c idle_in_transaction_session_timeout=30s"
 )
@@ -45,6 +47,8 @@ class Database:
         self._address = address
         self._local = threading.local()
         self._down_until = 0.0
+        self._probe: Connection[Any] | None = None
+        self._probe_lock = threading.Lock()
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
@@ -56,6 +60,8 @@ class Database:
         try:
             connection = self._connection()
             yield connection
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+            raise Unavailable(_reason(self.name, error), retry_after=1) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if isinstance(error, psycopg.errors.QueryCanceled):
                 raise
@@ -69,13 +75,29 @@ class Database:
             yield connection
 
     def check(self) -> None:
-        """Raises `Unavailable` unless the database answers; for readiness."""
-        with self.connection() as connection:
-            connection.execute("SELECT 1")
+        """Raises `Unavailable` unless the database answers and has been migrated; for readiness.
+
+        Each probe comes in a thread of its own, so probes share a connection of theirs. One that
+        hangs, as with a frozen server, is what the next ones find.
+        """
+        if not self._probe_lock.acquire(timeout=_PROBE_TIMEOUT):
+            raise Unavailable(f"{self.name} does not answer.")
+        try:
+            if self._probe is None or self._probe.closed:
+                self._probe = self._connect()
+            self._probe.execute(_MIGRATED)
+        except psycopg.Error as error:
+            if self._probe is not None:
+                self._probe.close()
+            raise Unavailable(_reason(self.name, error)) from None
+        finally:
+            self._probe_lock.release()
 
     def close(self) -> None:
-        """Closes the calling thread's connection."""
+        """Closes the calling thread's connection, and that of the probes."""
         self._discard()
+        if self._probe is not None:
+            self._probe.close()
 
     def _connection(self) -> Connection[Any]:
         connection: Connection[Any] | None = getattr(self._local, "connection", None)
@@ -85,7 +107,11 @@ class Database:
             self._discard()
         if monotonic() < self._down_until:
             raise Unavailable(f"{self.name} does not answer.", retry_after=1)
-        self._local.connection = connection = psycopg.connect(
+        self._local.connection = connection = self._connect()
+        return connection
+
+    def _connect(self) -> Connection[Any]:
+        return psycopg.connect(
             **self._address.parameters(),
             autocommit=True,
             connect_timeout=_CONNECT_TIMEOUT,
@@ -93,7 +119,6 @@ class Database:
             options=_OPTIONS,
             application_name="delinkcious",
         )
-        return connection
 
     def _discard(self) -> None:
         connection: Connection[Any] | None = getattr(self._local, "connection", None)
@@ -116,6 +141,12 @@ def _hung_up(connection: Connection[Any]) -> bool:
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _reason(name: str, error: psycopg.Error) -> str:
+    if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+        return f"{name} has not been migrated."
+    return f"{name} does not answer."
 
 
 def _first_line(error: Exception) -> str:
