@@ -6,6 +6,7 @@ client's business, and so are retries.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import pybreaker
@@ -41,6 +42,7 @@ class Breaker:
     ) -> None:
         self._peer = peer
         self._seconds = seconds
+        self._trial = Lock()
         self._breaker = pybreaker.CircuitBreaker(
             fail_max=failures,
             reset_timeout=seconds,
@@ -56,12 +58,22 @@ class Breaker:
         Raises:
             Unavailable: the breaker is open, so there was no attempt.
         """
+        # Once open, pybreaker lets everybody try at once, and a peer that hangs would hold us all.
+        one_at_a_time = self._breaker.current_state != pybreaker.STATE_CLOSED
+        if one_at_a_time and not self._trial.acquire(blocking=False):
+            raise self._refusal()
         try:
             # Not pybreaker's `call`: it holds a lock throughout, so threads would queue up.
             with self._breaker.calling():
                 yield
         except pybreaker.CircuitBreakerError:
-            raise Unavailable(
-                f"{self._peer} does not answer; not asked again for a moment.",
-                retry_after=self._seconds,
-            ) from None
+            raise self._refusal() from None
+        finally:
+            if one_at_a_time:
+                self._trial.release()
+
+    def _refusal(self) -> Unavailable:
+        return Unavailable(
+            f"{self._peer} does not answer; not asked again for a moment.",
+            retry_after=self._seconds,
+        )

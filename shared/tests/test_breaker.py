@@ -1,9 +1,11 @@
 """The circuit breaker that every client shares."""
 
+from contextlib import suppress
 from threading import Barrier, Thread
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from delinkcious.breaker import Breaker
 from delinkcious.errors import NotFound, Unavailable
@@ -84,6 +86,52 @@ def test_a_call_that_fails_after_the_pause_opens_it_again(breaker: Breaker) -> N
 
     wait_until(tried_again, 5)
     assert is_open()
+
+
+def test_while_one_call_tries_again_the_others_are_refused(breaker: Breaker) -> None:
+    """A peer that hangs would hold up every thread once in each pause."""
+    fail(breaker)
+    fail(breaker)
+    refused = []
+
+    def tries() -> bool:
+        with suppress(Unavailable), breaker.guard():
+            for _ in range(3):
+                with pytest.raises(Unavailable) as error, breaker.guard():
+                    pytest.fail("it was called")
+                refused.append(error.value)
+        return bool(refused)
+
+    wait_until(tries, 5)
+    assert len(refused) == 3
+    with breaker.guard():
+        pass
+
+
+def test_a_call_that_tried_in_vain_lets_the_next_one_try(breaker: Breaker) -> None:
+    fail(breaker)
+    fail(breaker)
+    attempts = []
+
+    def tries() -> bool:
+        with suppress(Failure, Unavailable), breaker.guard():
+            attempts.append(1)
+            raise Failure
+        return len(attempts) == 2
+
+    wait_until(tries, 5)
+
+
+def test_what_becomes_of_it_is_logged(breaker: Breaker) -> None:
+    with capture_logs() as logs:
+        fail(breaker)
+        fail(breaker)
+        wait_until(lambda: closes(breaker), 5)
+    assert [(log["peer"], log["now"]) for log in logs] == [
+        ("peer", "open"),
+        ("peer", "half-open"),
+        ("peer", "closed"),
+    ]
 
 
 def test_threads_do_not_wait_for_one_another(breaker: Breaker) -> None:

@@ -26,16 +26,16 @@ from delinkcious.policy import Policy
 
 logger = structlog.get_logger()
 
-_SAFE: Final = frozenset({"GET", "HEAD"})
-_NOT_SENT: Final = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST})
+_GOOD: Final = range(200, 300)
 _UNAVAILABLE: Final = frozenset({502, 503, 504})
 _MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
-_ERROR: Final = 400
+_SEND: Final[int] = pycurl.PREREQFUNC_OK
+_REFUSE: Final[int] = pycurl.PREREQFUNC_ABORT
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response with a status below 400."""
+    """A response with a status of 2xx."""
 
     status: int
     body: bytes
@@ -51,6 +51,38 @@ class _Failure(Exception):
     def __init__(self, reason: str, *, sent: bool) -> None:
         super().__init__(reason)
         self.sent = sent
+
+
+class _Line:
+    """One thread's way to the peer: its handle, and what became of the call in progress.
+
+    libcurl sends a call again by itself when a connection that it had kept turns out to be lost,
+    whatever the method and whether or not the peer has acted on it. So it has to ask first.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self.sent = False
+        self.repeatable = False
+        self.curl = curl = pycurl.Curl()
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(policy.connect_timeout * 1000))
+        curl.setopt(pycurl.TIMEOUT_MS, int(policy.timeout * 1000))
+        curl.setopt(pycurl.MAXFILESIZE, _MAX_RESPONSE_BYTES)
+        curl.setopt(pycurl.PROXY, "")
+        curl.setopt(pycurl.TCP_NODELAY, 1)
+        curl.setopt(pycurl.PREREQFUNCTION, self._may_send)
+
+    def begin(self, *, repeatable: bool) -> pycurl.Curl:
+        """Returns the handle, for one call."""
+        self.sent = False
+        self.repeatable = repeatable
+        return self.curl
+
+    def _may_send(self, *_addresses: object) -> int:
+        if self.sent and not self.repeatable:
+            return _REFUSE
+        self.sent = True
+        return _SEND
 
 
 class HttpClient:
@@ -88,19 +120,19 @@ class HttpClient:
 
         Args:
             query: parameters; a list repeats its name, None leaves it out.
-            retry: whether the call may be sent twice; by default only if the method is safe.
+            retry: whether the call may be sent twice; by default only if it reads.
 
         Raises:
             DelinkciousError: the one that the peer answered with.
             Unavailable: the peer did not answer, or the breaker is open.
         """
-        url = self._base + path + (f"?{_encode(query)}" if query else "")
+        url = self._base + path + _encode(query or {})
         body = None if json is None else orjson.dumps(json)
-        safe = method in _SAFE if retry is None else retry
+        repeatable = method == "GET" if retry is None else retry
         try:
             return self._policy.attempt(
-                lambda: self._attempt(method, url, body),
-                lambda error: isinstance(error, _Failure) and (safe or not error.sent),
+                lambda: self._attempt(method, url, body, repeatable),
+                lambda error: isinstance(error, _Failure) and (repeatable or not error.sent),
             )
         except _Failure as failure:
             logger.warning("peer_unavailable", peer=self.peer, reason=str(failure))
@@ -121,15 +153,18 @@ class HttpClient:
         finally:
             handle.close()
 
-    def _attempt(self, method: str, url: str, body: bytes | None) -> Reply:
+    def _attempt(self, method: str, url: str, body: bytes | None, repeatable: bool) -> Reply:
         with self._breaker.guard():
-            status, answer, content_type = self._perform(method, url, body)
-        if status >= _ERROR:
+            status, answer, content_type = self._perform(method, url, body, repeatable)
+        if status not in _GOOD:
             raise _error(self.peer, status, answer, content_type)
         return Reply(status, answer)
 
-    def _perform(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes, str]:
-        handle = self._handle()
+    def _perform(
+        self, method: str, url: str, body: bytes | None, repeatable: bool
+    ) -> tuple[int, bytes, str]:
+        line = self._line()
+        handle = line.begin(repeatable=repeatable)
         answer = BytesIO()
         handle.setopt(pycurl.URL, url)
         handle.setopt(pycurl.WRITEDATA, answer)
@@ -145,43 +180,49 @@ class HttpClient:
             handle.perform()
             status = handle.getinfo(pycurl.RESPONSE_CODE)
         except pycurl.error as error:
-            raise _Failure(str(error.args[1]), sent=error.args[0] not in _NOT_SENT) from None
+            raise _Failure(str(error.args[1]), sent=line.sent) from None
         finally:
             CLIENT_DURATION.labels(self.peer, method, str(status)).observe(perf_counter() - started)
         if status in _UNAVAILABLE:
             raise _Failure(f"HTTP status {status}", sent=True)
         return status, answer.getvalue(), handle.getinfo(pycurl.CONTENT_TYPE) or ""
 
-    def _handle(self) -> pycurl.Curl:
-        handle: pycurl.Curl | None = getattr(self._local, "handle", None)
-        if handle is None:
-            handle = self._local.handle = pycurl.Curl()
-            handle.setopt(pycurl.NOSIGNAL, 1)
-            handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(self._policy.connect_timeout * 1000))
-            handle.setopt(pycurl.TIMEOUT_MS, int(self._policy.timeout * 1000))
-            handle.setopt(pycurl.MAXFILESIZE, _MAX_RESPONSE_BYTES)
-            handle.setopt(pycurl.PROXY, "")
-            handle.setopt(pycurl.TCP_NODELAY, 1)
-        return handle
+    def _line(self) -> _Line:
+        line: _Line | None = getattr(self._local, "line", None)
+        if line is None:
+            line = self._local.line = _Line(self._policy)
+        return line
 
     def _headers(self, body: bytes | None) -> list[str]:
-        headers = [f"{name}: {value}" for name, value in tracing.inject().items()]
+        headers = ["Expect:"]  # nothing of the kind is sent; and pycurl takes no notice of no list
+        headers += [f"{name}: {value}" for name, value in tracing.inject().items()]
         if self._token is not None:
             headers.append(f"{CALLER_TOKEN_HEADER}: {self._token}")
         if body is not None:
             headers.append("Content-Type: application/json")
-            headers.append("Expect:")
         return headers
 
 
 def _encode(query: Mapping[str, Any]) -> str:
     given = {name: value for name, value in query.items() if value is not None}
-    return urlencode(given, doseq=True)
+    encoded = urlencode(given, doseq=True)
+    return f"?{encoded}" if encoded else ""
+
+
+def _problem(answer: bytes, content_type: str) -> dict[str, Any] | None:
+    if not content_type.startswith(errors.PROBLEM_JSON):
+        return None
+    try:
+        document = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _error(peer: str, status: int, answer: bytes, content_type: str) -> DelinkciousError:
-    if content_type.startswith(errors.PROBLEM_JSON):
-        error = errors.from_problem(orjson.loads(answer))
+    problem = _problem(answer, content_type)
+    if problem is not None:
+        error = errors.from_problem(problem)
         # What a peer holds against us is our mistake, not our caller's.
         if not isinstance(error, errors.Unauthenticated | errors.PermissionDenied):
             return error
