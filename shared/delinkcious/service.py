@@ -60,11 +60,10 @@ class Runtime(Generic[S]):
             settings.bind_address,
             settings.port,
             threads=threads,
+            on_start=self._listening,
             on_stop=self._stopping,
             drain_delay=settings.drain_delay,
         )
-        self.health.started()
-        logger.info("listening", host=settings.bind_address, port=settings.port)
         server.run()
 
     async def serve_grpc(self, services: "Sequence[GrpcService]", auth: MutualAuth) -> None:
@@ -106,6 +105,10 @@ class Runtime(Generic[S]):
         async with asyncio.TaskGroup() as group:
             for runner in runners:
                 group.create_task(_run(runner, stop))
+
+    def _listening(self) -> None:
+        self.health.started()
+        logger.info("listening", host=self.settings.bind_address, port=self.settings.port)
 
     def _stop_runners(self, stop: asyncio.Event) -> None:
         self._stopping()

@@ -4,7 +4,7 @@ import http.client
 import os
 import signal
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -235,13 +235,13 @@ def test_a_request_in_flight_is_finished_when_it_is_told_to_stop(
     with serving(slow, neighbours.ports["user-manager"]):
         gateway.wait_ready()
         connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
-        connection.request("GET", "/v1/me", headers={"Access-Token": token})
-        assert arrived.wait(10)
-        os.kill(gateway.pid, signal.SIGTERM)
-        wait_until(lambda: gateway.readiness().get("reason", "").startswith("draining"))
-        go_on.set()
-        assert connection.getresponse().status == 200
-        connection.close()
+        with closing(connection):
+            connection.request("GET", "/v1/me", headers={"Access-Token": token})
+            assert arrived.wait(10)
+            os.kill(gateway.pid, signal.SIGTERM)
+            wait_until(lambda: gateway.readiness().get("reason", "").startswith("draining"))
+            go_on.set()
+            assert connection.getresponse().status == 200
         assert gateway.wait() == 0
 
 
