@@ -17,6 +17,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from delinkcious import tracing
+from delinkcious.log_lines import LineWriter
 
 SENSITIVE: Final = frozenset(
     {
@@ -27,6 +28,12 @@ SENSITIVE: Final = frozenset(
 )  # fmt: skip
 _SENSITIVE_ENDS: Final = ("_password", "_secret", "_token")
 _REDACTED: Final = "**********"
+
+
+class _Output:
+    """Where the process's lines go; `configure` says."""
+
+    writer: LineWriter | None = None
 
 
 @lru_cache(maxsize=1024)
@@ -80,13 +87,27 @@ def configure(service: str, level: str = "INFO", role: str = "") -> None:
         structlog.processors.format_exc_info,
     )
     numeric = logging.getLevelNamesMapping()[level]
+    writer = _renewed_writer()
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_dumps)],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
     _route_standard_logging(shared, numeric)
+
+
+def flush() -> None:
+    """Writes the lines that wait to be written; for who ends the process by force."""
+    if _Output.writer is not None:
+        _Output.writer.flush()
+
+
+def _renewed_writer() -> LineWriter:
+    if _Output.writer is not None:
+        _Output.writer.close()
+    _Output.writer = LineWriter(sys.stderr.buffer)
+    return _Output.writer
 
 
 def _route_standard_logging(shared: Sequence[Processor], level: int) -> None:

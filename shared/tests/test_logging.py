@@ -3,6 +3,7 @@
 import logging as standard
 import re
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any
 
 import orjson
@@ -10,6 +11,8 @@ import pytest
 import structlog
 
 from delinkcious import logging, tracing
+from delinkcious.log_lines import LineWriter
+from delinkcious.testing.waiting import wait_until
 
 Lines = Callable[[], list[dict[str, Any]]]
 Configured = Callable[..., Lines]
@@ -32,7 +35,12 @@ def configured(capsys: pytest.CaptureFixture[str]) -> Configured:
 
     def configure(level: str = "DEBUG") -> Lines:
         logging.configure("probe", level, "serve")
-        return lambda: [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+        def written() -> list[dict[str, Any]]:
+            logging.flush()
+            return [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+        return written
 
     return configure
 
@@ -145,3 +153,16 @@ def test_the_warnings_of_python_are_lines_too(configured: Configured) -> None:
     warnings.warn("old", FutureWarning, stacklevel=1)
     (line,) = lines()
     assert "FutureWarning: old" in line["event"]
+
+
+def test_information_is_written_soon_and_trouble_at_once() -> None:
+    file = BytesIO()
+    writer = LineWriter(file)
+    writer.info(b"first")
+    writer.error(b"second")
+    assert file.getvalue() == b"first\nsecond\n"
+    writer.info(b"third")
+    wait_until(lambda: file.getvalue().endswith(b"third\n"))
+    writer.info(b"last")
+    writer.close()
+    assert file.getvalue().endswith(b"last\n")
