@@ -53,7 +53,7 @@ def cookie_suffices(view: F) -> F:
     """Lets browsers call a view that changes something; to be put under `authenticated`.
 
     Other sites cannot make a browser send the cookie with a POST, for it is SameSite=Lax. All
-    writes but a few are closed to cookies nevertheless, so that they do not hang on that alone.
+    writes but a few are closed to cookies nevertheless (ADR-0017).
     """
     setattr(view, _ATTRIBUTE, Access.USER_BY_COOKIE)
     return view

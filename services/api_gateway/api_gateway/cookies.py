@@ -34,7 +34,7 @@ class PendingLogin:
 
 
 class LoginCookie:
-    """Keeps a login on its way in the browser: signed, and for ten minutes.
+    """Keeps a login on its way in the browser: signed, and for ten minutes (ADR-0018).
 
     Its content is no secret from whoever sits there: it is theirs, and good for nothing elsewhere.
     """

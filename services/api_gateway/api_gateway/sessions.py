@@ -1,7 +1,8 @@
 """Whom a token belongs to: asked of the user service, and remembered for a few seconds.
 
 What is remembered here is the only thing that a revoked token can still be good for: in this
-process it is dropped at once (`forget`, `forget_user`), in the others within those seconds.
+process it is dropped at once (`forget`, `forget_user`), in the others within those seconds
+(ADR-0016).
 """
 
 import hashlib
