@@ -8,7 +8,7 @@ use psycopg's pool.
 import asyncio
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Final, Self
@@ -30,9 +30,18 @@ _PAUSE_AFTER_FAILURE: Final = 0.25
 _GIVE_UP: Final = 2.0
 _PROBE_TIMEOUT: Final = 1.0
 _MIGRATED: Final = "SELECT version_num FROM alembic_version"
-_OPTIONS: Final = (
-    "-c timezone=UTC -c statement_timeout=10s -c idle_in_transaction_session_timeout=30s"
-)
+_SET_UP: Final[Mapping[str, Any]] = {
+    "autocommit": True,
+    "application_name": "delinkcious",
+    "options": "-c timezone=UTC -c statement_timeout=10s"
+    " -c idle_in_transaction_session_timeout=30s",
+    "connect_timeout": _CONNECT_TIMEOUT,
+    # A host that vanished is noticed after some ten seconds, and not after two hours.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 class Database:
@@ -55,7 +64,7 @@ class Database:
         """Gives the thread's connection, in autocommit mode: each statement stands for itself.
 
         Raises:
-            Unavailable: the database cannot be reached, or went away.
+            Unavailable: the database cannot be reached, went away, or took too long.
         """
         try:
             connection = self._connection()
@@ -63,10 +72,8 @@ class Database:
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
             raise Unavailable(_reason(self.name, error), retry_after=1) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            if isinstance(error, psycopg.errors.QueryCanceled):
-                raise
-            self._discard()
-            raise self._unavailable(error) from error
+            logger.warning("database_unavailable", database=self.name, reason=_first_line(error))
+            raise Unavailable(_reason(self.name, error), retry_after=1) from error
 
     @contextmanager
     def transaction(self) -> Iterator[Connection[Any]]:
@@ -83,12 +90,9 @@ class Database:
         if not self._probe_lock.acquire(timeout=_PROBE_TIMEOUT):
             raise Unavailable(f"{self.name} does not answer.")
         try:
-            if self._probe is None or self._probe.closed:
-                self._probe = self._connect()
-            self._probe.execute(_MIGRATED)
+            self._probe_connection().execute(_MIGRATED)
         except psycopg.Error as error:
-            if self._probe is not None:
-                self._probe.close()
+            self._close_probe()
             raise Unavailable(_reason(self.name, error)) from None
         finally:
             self._probe_lock.release()
@@ -96,29 +100,35 @@ class Database:
     def close(self) -> None:
         """Closes the calling thread's connection, and that of the probes."""
         self._discard()
+        self._close_probe()
+
+    def _probe_connection(self) -> Connection[Any]:
+        if self._probe is None or _is_lost(self._probe):
+            self._close_probe()
+            self._probe = self._connect()
+        return self._probe
+
+    def _close_probe(self) -> None:
         if self._probe is not None:
             self._probe.close()
 
     def _connection(self) -> Connection[Any]:
         connection: Connection[Any] | None = getattr(self._local, "connection", None)
         if connection is not None:
-            if not connection.closed and not _hung_up(connection):
+            if not _is_lost(connection):
                 return connection
             self._discard()
         if monotonic() < self._down_until:
             raise Unavailable(f"{self.name} does not answer.", retry_after=1)
-        self._local.connection = connection = self._connect()
+        try:
+            self._local.connection = connection = self._connect()
+        except psycopg.Error:
+            self._down_until = monotonic() + _PAUSE_AFTER_FAILURE
+            raise
         return connection
 
     def _connect(self) -> Connection[Any]:
-        return psycopg.connect(
-            **self._address.parameters(),
-            autocommit=True,
-            connect_timeout=_CONNECT_TIMEOUT,
-            prepare_threshold=2,
-            options=_OPTIONS,
-            application_name="delinkcious",
-        )
+        return psycopg.connect(**self._address.parameters(), **_SET_UP, prepare_threshold=2)
 
     def _discard(self) -> None:
         connection: Connection[Any] | None = getattr(self._local, "connection", None)
@@ -126,18 +136,14 @@ class Database:
         if connection is not None:
             connection.close()
 
-    def _unavailable(self, error: psycopg.Error) -> Unavailable:
-        if not isinstance(error, psycopg.errors.AdminShutdown):
-            self._down_until = monotonic() + _PAUSE_AFTER_FAILURE
-        logger.warning("database_unavailable", database=self.name, reason=_first_line(error))
-        return Unavailable(f"{self.name} does not answer.", retry_after=1)
 
-
-def _hung_up(connection: Connection[Any]) -> bool:
-    """Tells whether the server closed an idle connection, by a look at the socket (1 µs).
+def _is_lost(connection: Connection[Any]) -> bool:
+    """Tells whether an idle connection is closed, also by the server: a look at the socket (1 µs).
 
     An idle connection has nothing to read, unless the server said goodbye.
     """
+    if connection.closed:
+        return True
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
     return bool(poll.poll(0))
@@ -159,13 +165,7 @@ class AsyncDatabase:
     def __init__(self, name: str, address: PostgresAddress, *, max_size: int = 4) -> None:
         self.name = name
         self.pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            kwargs={
-                **address.parameters(),
-                "autocommit": True,
-                "connect_timeout": _CONNECT_TIMEOUT,
-                "options": _OPTIONS,
-                "application_name": "delinkcious",
-            },
+            kwargs={**address.parameters(), **_SET_UP},
             min_size=1,
             max_size=max_size,
             timeout=5,
