@@ -133,6 +133,8 @@ class Login:
         return response
 
     def _base_url(self) -> str:
+        if not (self.public_url or request.host):
+            raise InvalidArgument.of("Host", "is not the name of a host")
         return self.public_url or request.host_url.rstrip("/")
 
     def _callback(self) -> str:

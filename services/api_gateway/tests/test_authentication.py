@@ -149,6 +149,11 @@ def test_a_path_that_does_not_exist_is_a_404_and_a_method_that_is_not_there_a_40
     assert response.content_type == "application/problem+json"
 
 
+@pytest.mark.parametrize("path", ["/v1//links", "/v1/links/", "/v1/users/..%2f/links", "/V1/links"])
+def test_a_path_is_what_it_says_and_leads_nowhere_else(alice: Caller, path: str) -> None:
+    assert alice.get(path).status_code == 404
+
+
 def test_without_the_user_service_an_unknown_token_is_a_503(managers: Managers) -> None:
     failing: Any = Failing(Unavailable("user-manager does not answer.", retry_after=1))
     sessions = Sessions(failing, seconds=5, size=10)

@@ -187,6 +187,12 @@ def test_whoever_renames_himself_at_github_keeps_his_account(visitor: Visitor) -
     assert renamed["username"] == "alice"
 
 
+@pytest.mark.parametrize("host", ["", "a b", "x:port", "[::1", 'x"><'])
+def test_a_host_that_is_none_is_refused(visitor: Visitor, host: str) -> None:
+    response = visitor.http.get("/login", headers={"Host": host})
+    assert (response.status_code, fields(response)) == (400, ["Host"])
+
+
 def test_behind_a_proxy_the_public_url_counts(
     app: RestApp, managers: Managers, provider: GitHub, users: UserManager
 ) -> None:
