@@ -5,6 +5,7 @@ middleware: taking them apart would look each of these up three times a request.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
 
@@ -42,49 +43,63 @@ def install(app: Flask) -> None:
     app.teardown_request(_leave)
 
 
+@dataclass(slots=True)
+class _Observed:
+    """What is known of a request from its start; kept together because `g` is slow to ask."""
+
+    started: float
+    method: str
+    route: str
+    span: tracing.Span
+    token: object
+
+
 def _begin_with(propagated: Sequence[str]) -> Callable[[], None]:
     keys = [(name, f"HTTP_{name.upper().replace('-', '_')}") for name in propagated]
 
     def begin() -> None:
-        g.started = perf_counter()
-        environ = request.environ
+        started = perf_counter()
+        environ, rule = request.environ, request.url_rule
         context = tracing.extract({name: environ[key] for name, key in keys if key in environ})
-        g.method = request.method if request.method in _ORDINARY_METHODS else "OTHER"
-        g.route = request.url_rule.rule if request.url_rule else _UNMATCHED
-        g.span = tracing.start_span(
-            f"{g.method} {g.route}", kind=tracing.SpanKind.SERVER, context=context
+        method = environ["REQUEST_METHOD"]
+        method = method if method in _ORDINARY_METHODS else "OTHER"
+        route = rule.rule if rule else _UNMATCHED
+        span = tracing.start_span(
+            f"{method} {route}", kind=tracing.SpanKind.SERVER, context=context
         )
-        g.trace_token = tracing.attach(g.span, context)
+        g.observed = _Observed(started, method, route, span, tracing.attach(span, context))
 
     return begin
 
 
 def _end(response: Response) -> Response:
-    duration = perf_counter() - g.started
-    status = response.status_code
-    _durations[g.method, g.route, status].observe(duration)
+    observed: _Observed = g.observed
+    duration = perf_counter() - observed.started
+    method, route, status = observed.method, observed.route, response.status_code
+    _durations[method, route, status].observe(duration)
     access_log.info(
         "request",
-        method=g.method,
-        route=g.route,
+        method=method,
+        route=route,
         status=status,
         duration_ms=round(duration * 1000, 2),
         caller=g.get("caller", ""),
     )
-    if g.span.is_recording():
-        g.span.set_attributes(
+    if observed.span.is_recording():
+        observed.span.set_attributes(
             {
-                "http.request.method": g.method,
-                "http.route": g.route,
+                "http.request.method": method,
+                "http.route": route,
                 "http.response.status_code": status,
             }
         )
         if status >= _SERVER_ERROR:
-            g.span.set_status(Status(StatusCode.ERROR))
+            observed.span.set_status(Status(StatusCode.ERROR))
     return response
 
 
 def _leave(_error: BaseException | None = None, **_: Any) -> None:
-    if "trace_token" in g:
-        tracing.detach(g.pop("trace_token"))
-        g.span.end()
+    observed: _Observed | None = g.pop("observed", None)
+    if observed is not None:
+        tracing.detach(observed.token)
+        observed.span.end()
