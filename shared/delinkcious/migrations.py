@@ -14,6 +14,7 @@ import structlog
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from psycopg import sql
 from sqlalchemy import URL, Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,7 +37,8 @@ def migrate(address: PostgresAddress, migrations: ModuleType, *, wait: float = 6
         wait: seconds to wait for Postgres to answer.
 
     Raises:
-        StartError: Postgres did not answer in time, or refused a statement.
+        StartError: Postgres did not answer in time or refused a statement, or the revisions do not
+            lead from what the database has to a single newest one.
     """
     try:
         _create_database(address, wait)
@@ -45,7 +47,7 @@ def migrate(address: PostgresAddress, migrations: ModuleType, *, wait: float = 6
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             connection.commit()
             _upgrade(connection, migrations)
-    except (psycopg.Error, SQLAlchemyError) as error:
+    except (psycopg.Error, SQLAlchemyError, CommandError) as error:
         raise StartError(f"migration of {address.name} failed: {_one_line(error)}") from error
 
 

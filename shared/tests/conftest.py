@@ -5,16 +5,27 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from prometheus_client import REGISTRY
 
 from delinkcious import tracing
 from delinkcious.messaging import Broker
 from delinkcious.testing.addresses import NatsAddress
-from delinkcious.testing.embedded import EmbeddedNats
+from delinkcious.testing.embedded import EmbeddedNats, EmbeddedPostgres
 from delinkcious.testing.running import RunningServer, running
+from delinkcious.testing.scratch import scratch_folder
+from delinkcious.testing.spans import collected_spans
 from delinkcious.testing.waiting import free_port
+
+
+@pytest.fixture(autouse=True)
+def tracing_restored() -> Iterator[None]:
+    """Tracing is the process's, and not the test's: no test sees what another installed."""
+    previous = tracing.install(TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False))
+    yield
+    tracing.shutdown()
+    tracing.install(previous)
 
 
 @pytest.fixture
@@ -33,15 +44,27 @@ def nats_process(tmp_path: Path) -> Iterator[RunningServer]:
         yield process
 
 
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[EmbeddedPostgres]:
+    """A Postgres of these tests' own, which may be stopped; ready to run."""
+    with scratch_folder() as folder:
+        server = EmbeddedPostgres(folder / "postgres", free_port(), "for-tests-only", durable=False)
+        server.prepare()
+        yield server
+
+
+@pytest.fixture
+def postgres_process(own_postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[RunningServer]:
+    """It runs, and the test may stop and start it."""
+    with running(own_postgres, tmp_path / "postgres.log") as process:
+        yield process
+
+
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
     """Collects the spans of the test; ``x-branch`` is a routing header."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    previous = tracing.install(provider, ["x-branch"])
-    yield exporter
-    tracing.install(previous)
+    with collected_spans(["x-branch"]) as spans:
+        yield spans
 
 
 @pytest.fixture

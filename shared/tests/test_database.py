@@ -15,8 +15,7 @@ from delinkcious.config import PostgresAddress
 from delinkcious.database import AsyncDatabase, Database
 from delinkcious.errors import NotFound, Unavailable
 from delinkcious.testing.embedded import EmbeddedPostgres
-from delinkcious.testing.running import RunningServer, running
-from delinkcious.testing.scratch import scratch_folder
+from delinkcious.testing.running import RunningServer
 from delinkcious.testing.waiting import eventually, free_port, wait_until
 
 pytestmark = pytest.mark.integration
@@ -288,41 +287,35 @@ def test_a_probe_whose_connection_was_closed_meanwhile_finds_the_database(
 # A server that stops and starts
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[RunningServer]:
-    """A Postgres of the module's own, to be stopped and started; every test leaves it running."""
-    with scratch_folder() as folder:
-        server = EmbeddedPostgres(folder / "postgres", free_port(), "for-tests-only", durable=False)
-        with running(server, folder / "postgres.log") as process:
-            migrate(server.address)
-            yield process
-
-
 @pytest.fixture
-def restartable(postgres: RunningServer) -> Iterator[Database]:
-    server = postgres.server
-    assert isinstance(server, EmbeddedPostgres)
-    database = Database("test-db", server.address)
+def restartable(
+    postgres_process: RunningServer, own_postgres: EmbeddedPostgres
+) -> Iterator[Database]:
+    """A database on a server that the test may stop and start."""
+    assert postgres_process.pid
+    with psycopg.connect(**own_postgres.address.parameters(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num text)")
+    database = Database("test-db", own_postgres.address)
     yield database
     database.close()
 
 
 def test_a_restart_between_two_calls_costs_nobody_an_error(
-    postgres: RunningServer, restartable: Database
+    postgres_process: RunningServer, restartable: Database
 ) -> None:
     pid(restartable)
     restartable.check()
-    postgres.stop()
-    postgres.start()
+    postgres_process.stop()
+    postgres_process.start()
     pid(restartable)
     restartable.check()
 
 
 def test_an_outage_makes_it_unavailable_and_no_longer(
-    postgres: RunningServer, restartable: Database
+    postgres_process: RunningServer, restartable: Database
 ) -> None:
     pid(restartable)
-    postgres.kill()
+    postgres_process.kill()
     try:
         started = monotonic()
         for _ in range(5):
@@ -332,7 +325,7 @@ def test_an_outage_makes_it_unavailable_and_no_longer(
             restartable.check()
         assert monotonic() - started < 2
     finally:
-        postgres.start()
+        postgres_process.start()
     wait_until(lambda: answers(restartable), 2)
     restartable.check()
 
@@ -368,25 +361,19 @@ async def test_whether_the_database_is_there_can_be_asked_from_another_thread(
 
 
 async def test_a_worker_starts_without_its_database_and_finds_it_later(
-    postgres: RunningServer,
+    postgres_process: RunningServer, own_postgres: EmbeddedPostgres
 ) -> None:
-    server = postgres.server
-    assert isinstance(server, EmbeddedPostgres)
-    await asyncio.to_thread(postgres.stop)
-    try:
-        async with AsyncDatabase("test-db", server.address) as database:
-            with pytest.raises(Unavailable, match="test-db does not answer"):
+    postgres_process.stop()
+    async with AsyncDatabase("test-db", own_postgres.address) as database:
+
+        async def found() -> bool:
+            try:
                 await asyncio.to_thread(database.check)
-            await asyncio.to_thread(postgres.start)
+            except Unavailable:
+                return False
+            return True
 
-            async def found() -> bool:
-                try:
-                    await asyncio.to_thread(database.check)
-                except Unavailable:
-                    return False
-                return True
-
-            await eventually(found, 10)
-    finally:
-        if not server.answers():
-            postgres.start()
+        with pytest.raises(Unavailable, match="test-db does not answer"):
+            await asyncio.to_thread(database.check)
+        await asyncio.to_thread(postgres_process.start)
+        await eventually(found, 10)
