@@ -48,6 +48,10 @@ def add_account(app: RestApp, users: UserManager, sessions: Sessions) -> None:
         drop_session(response)
         return response
 
+
+def add_tokens(app: RestApp, users: UserManager, sessions: Sessions) -> None:
+    """Adds the endpoints of API tokens."""
+
     @app.get("/v1/tokens")
     @authenticated
     @app.output(ApiTokensSchema, description="Your API tokens, oldest first.")

@@ -9,14 +9,14 @@
 from dataclasses import dataclass
 
 from api_gateway import authentication, docs, headers
-from api_gateway.account import add_account
+from api_gateway.account import add_account, add_tokens
 from api_gateway.cookies import LoginCookie
 from api_gateway.github import IdentityProvider
-from api_gateway.links import add_links
+from api_gateway.links import add_changes_of_links, add_lists_of_links
 from api_gateway.login import Login, add_login
 from api_gateway.news import add_news
 from api_gateway.sessions import Sessions
-from api_gateway.social import add_social
+from api_gateway.social import add_changes_of_following, add_lists_of_users
 from delinkcious.http import paths
 from delinkcious.http.app import RestApp, create_app
 from delinkcious.info import version_of
@@ -49,8 +49,11 @@ def create_gateway_app(
     paths.install(app)
     add_login(app, Login(managers.users, provider, cookie, public_url))
     add_account(app, managers.users, sessions)
-    add_links(app, managers.links, managers.users)
-    add_social(app, managers.social_graph, managers.users)
+    add_tokens(app, managers.users, sessions)
+    add_lists_of_links(app, managers.links, managers.users)
+    add_changes_of_links(app, managers.links)
+    add_lists_of_users(app, managers.social_graph)
+    add_changes_of_following(app, managers.social_graph, managers.users)
     add_news(app, managers.news)
     docs.install(app)
     authentication.install(app, sessions)

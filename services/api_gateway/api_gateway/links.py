@@ -21,8 +21,8 @@ from delinkcious.schemas.links import (
 )
 
 
-def add_links(app: RestApp, links: LinkManager, users: UserManager) -> None:
-    """Adds the endpoints of links and tags. Pages pass through as the bytes that they came in."""
+def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> None:
+    """Adds what reads links and tags. Pages pass through as the bytes that they came in."""
 
     @app.get("/v1/links")
     @authenticated
@@ -36,6 +36,31 @@ def add_links(app: RestApp, links: LinkManager, users: UserManager) -> None:
         next; links added meanwhile are neither skipped nor repeated.
         """
         return json_response(links.get_links(wanted.to_query(caller.username)).body)
+
+    @app.get("/v1/tags")
+    @authenticated
+    @app.output(TagsSchema, description="Your tags by name.")
+    @app.doc(tags=["Links"], operation_id="getTags")
+    def get_tags(caller: Identity) -> Response:
+        """List your tags, and on how many links each is."""
+        return json_response({"tags": links.get_tags(caller.username)})
+
+    @app.get("/v1/users/<username:username>/links")
+    @authenticated
+    @reads(app, LinkFilters, QUERY)
+    @app.output(LinksSchema, description="A page of the user's public links, newest first.")
+    @app.doc(tags=["Links"], operation_id="getLinksOfUser", responses=problems(NotFound))
+    def get_links_of(_caller: Identity, username: str, wanted: LinkFilters) -> Response:
+        """List somebody's public links.
+
+        What everybody sees, whoever asks: your own private links are left out, too.
+        """
+        owner = existing(users, username)
+        return json_response(links.get_links(wanted.to_query(owner, public_only=True)).body)
+
+
+def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
+    """Adds what saves, changes and deletes links."""
 
     @app.post("/v1/links")
     @authenticated
@@ -75,24 +100,3 @@ def add_links(app: RestApp, links: LinkManager, users: UserManager) -> None:
         """Delete a link."""
         links.delete_link(caller.username, link.url)
         return no_content()
-
-    @app.get("/v1/tags")
-    @authenticated
-    @app.output(TagsSchema, description="Your tags by name.")
-    @app.doc(tags=["Links"], operation_id="getTags")
-    def get_tags(caller: Identity) -> Response:
-        """List your tags, and on how many links each is."""
-        return json_response({"tags": links.get_tags(caller.username)})
-
-    @app.get("/v1/users/<username:username>/links")
-    @authenticated
-    @reads(app, LinkFilters, QUERY)
-    @app.output(LinksSchema, description="A page of the user's public links, newest first.")
-    @app.doc(tags=["Links"], operation_id="getLinksOfUser", responses=problems(NotFound))
-    def get_links_of(_caller: Identity, username: str, wanted: LinkFilters) -> Response:
-        """List somebody's public links.
-
-        What everybody sees, whoever asks: your own private links are left out, too.
-        """
-        owner = existing(users, username)
-        return json_response(links.get_links(wanted.to_query(owner, public_only=True)).body)

@@ -32,8 +32,8 @@ def existing(users: UserManager, username: str) -> str:
         raise NotFound.of("username", f"there is nobody called {username}") from None
 
 
-def add_social(app: RestApp, graph: SocialGraphManager, users: UserManager) -> None:
-    """Adds the endpoints of followers and following."""
+def add_lists_of_users(app: RestApp, graph: SocialGraphManager) -> None:
+    """Adds what lists followers and following."""
 
     @app.get("/v1/followers")
     @authenticated
@@ -54,6 +54,10 @@ def add_social(app: RestApp, graph: SocialGraphManager, users: UserManager) -> N
         """List whom you follow."""
         page = graph.get_following(caller.username, wanted.start_token, wanted.page_size)
         return json_response({"following": page.usernames, "next_page_token": page.next_page_token})
+
+
+def add_changes_of_following(app: RestApp, graph: SocialGraphManager, users: UserManager) -> None:
+    """Adds following and its end."""
 
     @app.post("/v1/following")
     @authenticated
