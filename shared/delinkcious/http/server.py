@@ -3,34 +3,44 @@
 Granian's own command starts a second process that watches the first. Here a container, or the
 local stack, does that, so its thread-based server is used, which needs no more than this process:
 half the memory, one pid to signal, and nothing left behind when it is killed.
+
+When it is told to stop, it loses no request of those that it let in: answers close their
+connections, so that nobody begins another request on one that is about to go; new connections are
+not taken any more; and only when those that were taken have had time for their request, it ends.
 """
 
-import socket
+import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.common import AbstractServer
 from granian.server.mt import MTServer
 
-WsgiApp = Callable[..., Any]
+from delinkcious.http.listener import BACKLOG, listen, take_no_more
 
-_OWN: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where all addresses are reached
-_PAUSE: Final = 0.005
+WsgiApp = Callable[..., Iterable[bytes]]
+
 _LOOK: Final = 0.5
+_LAST_REQUESTS: Final = 0.25
 
 
 class WsgiServer(MTServer):
     """One process, one event loop for the sockets, ``threads`` threads for the application.
 
+    Its port is open from the beginning; connections wait for `run`.
+
     Args:
         threads: how many requests are worked on at a time; the others wait, they are not refused.
-        on_start: called once when the port accepts connections.
+        on_start: called once when requests are answered.
         on_stop: called once when the process is told to stop, before the port is closed.
         drain_delay: seconds between ``on_stop`` and closing the port.
+
+    Raises:
+        OSError: the port is taken.
     """
 
     def __init__(
@@ -58,6 +68,8 @@ class WsgiServer(MTServer):
             log_enabled=False,
             log_access=False,
         )
+        self._listener = listen(host, port)
+        self._stopping = False
         self._app = app
         self._on_start = on_start
         self._on_stop = on_stop
@@ -65,35 +77,41 @@ class WsgiServer(MTServer):
 
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT, then lets the requests in flight finish."""
-        AbstractServer.serve(self, target_loader=lambda: self._app, wrap_loader=False)
+        AbstractServer.serve(self, target_loader=lambda: self._respond, wrap_loader=False)
+
+    def _respond(self, environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if self._stopping:
+            start_response = _and_close(start_response)
+        return self._app(environ, start_response)
 
     def _check_gil(self) -> None:
         """Allows the interpreter lock: one worker thread is right with it too."""
 
+    def _init_shared_socket(self) -> None:
+        """Gives Granian our listener: its own shares the port with whoever else asks for it."""
+        fd = self._listener.fileno()
+        arguments = (fd, False, BACKLOG) if sys.platform == "linux" else (fd, False)
+        self._shd = SocketHolder(*arguments)  # type: ignore[assignment]
+
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
-        if self._wait_until_listening():
-            self._on_start()
+        self._on_start()
         # Python forgets to look for a signal that comes just before a wait without an end, as
         # Granian's is; a busy machine makes that "just before" long.
         while not self.main_loop_interrupt.wait(_LOOK):
             pass
         super()._serve_loop(spawn_target, target_loader)  # type: ignore[no-untyped-call]
         self._on_stop()
+        self._stopping = True
         time.sleep(self._drain_delay)
-
-    def _wait_until_listening(self) -> bool:
-        """Returns whether the port has come to accept connections, or else the server is to stop.
-
-        Granian's thread opens it, some time after its own hook says so.
-        """
-        while not self.main_loop_interrupt.is_set():
-            if _accepts_connections(self.bind_addr, self.bind_port):
-                return True
-            time.sleep(_PAUSE)
-        return False
+        take_no_more(self._listener)
+        pass
+        self._listener.detach()  # Granian closes it
 
 
-def _accepts_connections(host: str, port: int) -> bool:
-    with suppress(OSError), socket.create_connection((_OWN.get(host, host), port), 1):
-        return True
-    return False
+def _and_close(start_response: Callable[..., Any]) -> Callable[..., Any]:
+    """Has the connection closed after the answer."""
+
+    def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        return start_response(status, [*headers, ("Connection", "close")], *error)
+
+    return start
