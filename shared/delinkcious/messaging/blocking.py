@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from typing import Any, Final, Protocol, TypeVar
 
 from delinkcious.errors import Unavailable
-from delinkcious.health import NotReady
 from delinkcious.messaging.broker import Broker
 from delinkcious.messaging.event import Event
 from delinkcious.messaging.publisher import Publisher
@@ -42,26 +41,21 @@ class BlockingPublisher:
         self._publisher = Publisher(self._broker, timeout=timeout)
         self._timeout = timeout
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begins to connect, and does not wait for it."""
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="blocking-publisher", daemon=True
-        )
-        self._thread.start()
-        self._submit(self._broker.__aenter__()).result()
+        threading.Thread(
+            target=_run, args=(self._loop,), name="blocking-publisher", daemon=True
+        ).start()
+        self._submit(self._broker.open()).result()
 
     def close(self) -> None:
-        """Sends what is buffered, disconnects and ends the thread."""
-        if self._loop is None or self._thread is None:
-            return
-        self._submit(self._broker.close()).result(_CLOSING)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._loop = self._thread = None
+        """Sends what is buffered, disconnects and ends the thread; it cannot be started again."""
+        if self._loop is not None:
+            self._submit(self._broker.close()).result(_CLOSING)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop = None
 
     @property
     def connected(self) -> bool:
@@ -74,8 +68,6 @@ class BlockingPublisher:
         Raises:
             NotReady: not connected, and why.
         """
-        if self._loop is None:
-            raise NotReady("not started")
         self._broker.check()
 
     def publish(self, events: Sequence[Event]) -> None:
@@ -98,3 +90,10 @@ class BlockingPublisher:
             work.close()
             raise Unavailable("The publisher is not running.")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()

@@ -35,9 +35,23 @@ CONNECTION_ERRORS: Final = (NatsError, OSError, TimeoutError)
 _RECONNECT: Final = Backoff(base=0.1, cap=2)
 _CONNECT_TIMEOUT: Final = 2
 _DRAIN_TIMEOUT: Final = 5
+_FLUSH_TIMEOUT: Final = 5
 _LOOK_INTERVAL: Final = 1
 _PING_INTERVAL: Final = 2
 _MAX_OUTSTANDING_PINGS: Final = 2
+
+
+class _Client(Client):
+    """nats-py, able to close a connection that is broken.
+
+    Its own `_close` first sends what is pending; when that fails, it leaves its tasks behind and
+    does not tell that it is closed. Nothing is lost without: `drain` sends before it closes.
+    """
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        self._pending.clear()
+        self._pending_data_size = 0
+        await super()._close(status, do_cbs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,13 +122,17 @@ class Broker:
         return self._current
 
     async def __aenter__(self) -> Self:
-        """Begins to connect, and does not wait for it."""
-        self._keeper = asyncio.create_task(self._keep_connected())
+        """Opens it."""
+        await self.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Sends what is buffered and disconnects."""
+        """Closes it."""
         await self.close()
+
+    async def open(self) -> None:
+        """Begins to connect, and does not wait for it."""
+        self._keeper = asyncio.create_task(self._keep_connected())
 
     async def close(self) -> None:
         """Sends what is buffered and disconnects; the broker cannot be opened again."""
@@ -167,7 +185,7 @@ class Broker:
             self._connected.set()
 
     async def _connect(self) -> Connection:
-        client, lost = Client(), asyncio.Event()
+        client, lost = _Client(), asyncio.Event()
         try:
             await _open(client, self._url, self._options(lost))
             connection = Connection(client, client.jetstream(), lost)
@@ -185,6 +203,7 @@ class Broker:
             "reconnect_time_wait": 0,
             "connect_timeout": _CONNECT_TIMEOUT,
             "drain_timeout": _DRAIN_TIMEOUT,
+            "flush_timeout": _FLUSH_TIMEOUT,
             "ping_interval": _PING_INTERVAL,
             "max_outstanding_pings": _MAX_OUTSTANDING_PINGS,
             "closed_cb": _setter(lost),

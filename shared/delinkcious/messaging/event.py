@@ -113,7 +113,10 @@ def dump(data: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: it is too large, or not JSON.
     """
-    encoded = orjson.dumps(data, option=orjson.OPT_UTC_Z)
+    try:
+        encoded = orjson.dumps(data, option=orjson.OPT_UTC_Z)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"an event that is not JSON: {error}") from error
     if len(encoded) > MAX_DATA_BYTES:
         raise ValueError(f"an event of {len(encoded)} bytes; at most {MAX_DATA_BYTES} are allowed")
     return encoded

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from nats.js import JetStreamContext
 from nats.js.api import PubAck
 from nats.js.errors import NoStreamResponseError
 
@@ -21,6 +22,8 @@ from delinkcious.messaging.metrics import NOT_PUBLISHED, PUBLISHED
 from delinkcious.messaging.pacing import unless
 from delinkcious.messaging.streams import ensure_streams
 from delinkcious.tracing import SpanKind
+
+_Acks = dict[str, asyncio.Future[PubAck]]
 
 _CHUNK: Final = 1000
 _NAMED: Final = 3
@@ -83,12 +86,9 @@ class Publisher:
 
     async def _deliver(self, connection: Connection, messages: Sequence["_Message"]) -> set[str]:
         """Returns the ids that were acknowledged."""
-        acks: dict[str, asyncio.Future[PubAck]] = {}
+        acks: _Acks = {}
         with suppress(*CONNECTION_ERRORS):  # what was sent before may still be acknowledged
-            for message in messages:
-                acks[message.id] = await connection.jetstream.publish_async(
-                    message.subject, message.payload, headers=message.headers
-                )
+            await connection.attempt(_send(connection.jetstream, messages, acks))
         await self._settle(connection, acks.values())
         if any(_has_no_stream(ack) for ack in acks.values()):
             await connection.attempt(ensure_streams(connection.jetstream))
@@ -128,6 +128,14 @@ class _Message:
         ):
             headers = {**event.headers(), **tracing.inject()}
         return cls(event.id, event.type, event.payload(), headers)
+
+
+async def _send(jetstream: JetStreamContext, messages: Sequence[_Message], acks: _Acks) -> None:
+    """Sends the messages, and notes by id where each will be acknowledged."""
+    for message in messages:
+        acks[message.id] = await jetstream.publish_async(
+            message.subject, message.payload, headers=message.headers
+        )
 
 
 def _succeeded(ack: asyncio.Future[PubAck]) -> bool:

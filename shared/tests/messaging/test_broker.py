@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,21 @@ async def test_what_waits_for_a_lost_connection_ends_at_once(nats_process: Runni
         nats_process.kill()
         with pytest.raises(ConnectionClosedError):
             await asyncio.wait_for(waiting, 1)
+
+
+async def test_a_connection_that_breaks_while_sending_is_told_as_lost(
+    nats_process: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delinkcious.messaging.broker._LOOK_INTERVAL", 60)
+    async with broker_of(nats_process) as broker:
+        connection = await broker.wait_connected()
+        nats_process.kill()
+        with suppress(ConnectionClosedError):
+            while True:
+                for _ in range(100):
+                    await connection.client.publish("links.added", b"x" * 1000)
+                await _turn()
+        await asyncio.wait_for(connection.lost.wait(), 5)
 
 
 async def test_each_change_is_logged_once(nats_process: RunningServer) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from nats.js.api import RawStreamMsg
@@ -53,7 +54,7 @@ class Contract:
         self, publisher: EventPublisher, published: Published
     ) -> None:
         bad = Event(type="links.added", source="/test", key="k", data={"n": object()})
-        with pytest.raises(TypeError):
+        with pytest.raises(ValueError, match="not JSON"):
             await publisher.publish([*events(1), bad])
         assert await published() == []
 
@@ -178,6 +179,21 @@ async def test_losing_the_broker_while_publishing_is_noticed_at_once(
         failure = await asyncio.wait_for(publishing, 5)
         # What is missing is an end of the batch, so publishing it again keeps the order.
         assert list(failure.events) == batch[-len(failure.events) :]
+
+
+@pytest.mark.integration
+async def test_losing_the_broker_with_full_buffers_is_noticed_at_once(
+    nats_process: RunningServer,
+) -> None:
+    large = "x" * 100_000
+    batch = [replace(event, data={"x": large}) for event in events(100)]
+    async with Broker(LOOPBACK, nats_process.server.port, "test") as broker:
+        await broker.wait_connected()
+        nats_process.kill()
+        publishing = asyncio.create_task(Publisher(broker, timeout=60).publish(batch))
+        await asyncio.wait({publishing}, timeout=3)
+        assert publishing.done()
+        assert isinstance(publishing.exception(), NotAcknowledged)
 
 
 @pytest.mark.integration
