@@ -55,15 +55,18 @@ class Runtime(Generic[S]):
         from delinkcious.http.server import WsgiServer  # workers do not pay for the server
 
         settings = self.settings
-        server = WsgiServer(
-            app,
-            settings.bind_address,
-            settings.port,
-            threads=threads,
-            on_start=self._listening,
-            on_stop=self._stopping,
-            drain_delay=settings.drain_delay,
-        )
+        try:
+            server = WsgiServer(
+                app,
+                settings.bind_address,
+                settings.port,
+                threads=threads,
+                on_start=self._listening,
+                on_stop=self._stopping,
+                drain_delay=settings.drain_delay,
+            )
+        except OSError as error:
+            raise StartError(_cannot_listen("PORT", settings.port, error)) from None
         server.run()
 
     async def serve_grpc(self, services: "Sequence[GrpcService]", auth: MutualAuth) -> None:
@@ -166,7 +169,8 @@ def _run_role(runtime: Runtime[S], role: Role[S]) -> None:
             settings.bind_address, settings.management_port, runtime.health, info
         )
     except OSError as error:
-        raise StartError(f"management port {settings.management_port}: {error.strerror}") from None
+        problem = _cannot_listen("MANAGEMENT_PORT", settings.management_port, error)
+        raise StartError(problem) from None
     management.start()
     logger.info("starting", configuration=settings.redacted(), **info)
     try:
@@ -174,6 +178,11 @@ def _run_role(runtime: Runtime[S], role: Role[S]) -> None:
     finally:
         management.close()
     logger.info("stopped")
+
+
+def _cannot_listen(name: str, port: int, error: OSError) -> str:
+    reason = str(error.strerror).partition(" (")[0]  # Python may add what it tried
+    return f"{name} {port}: {reason}; stop what uses it, or set {name} to another"
 
 
 def _call(role: Role[S], runtime: Runtime[S]) -> None:

@@ -104,7 +104,7 @@ class WsgiServer(MTServer):
         self._stopping = True
         time.sleep(self._drain_delay)
         take_no_more(self._listener)
-        pass
+        time.sleep(_LAST_REQUESTS)
         self._listener.detach()  # Granian closes it
 
 
