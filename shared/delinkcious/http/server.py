@@ -9,6 +9,7 @@ connections, so that nobody begins another request on one that is about to go; n
 not taken any more; and only when those that were taken have had time for their request, it ends.
 """
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -94,6 +95,8 @@ class WsgiServer(MTServer):
         self._shd = SocketHolder(*arguments)  # type: ignore[assignment]
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        gc.collect()
+        gc.freeze()  # what the start has made stays; to look through it again would delay requests
         self._on_start()
         # Python forgets to look for a signal that comes just before a wait without an end, as
         # Granian's is; a busy machine makes that "just before" long.
