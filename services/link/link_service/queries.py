@@ -11,13 +11,13 @@ from delinkcious.object_model.links import LinkQuery
 from delinkcious.object_model.paging import decode_token
 
 LINK_JSON: Final = """
-    json_build_object(
-        'id', l.id, 'url', l.url, 'title', l.title, 'description', l.description, 'tags', l.tags,
-        'visibility', l.visibility, 'status', l.status,
-        'last_check', CASE WHEN l.checked_at IS NOT NULL THEN json_build_object(
-            'outcome', l.outcome, 'http_status', l.http_status, 'at', l.checked_at) END,
-        'created_at', l.created_at, 'updated_at', l.updated_at
-    )::text
+    (SELECT row_to_json(fields)::text FROM (SELECT
+        l.id, l.url, l.title, l.description, l.tags, l.visibility, l.status,
+        CASE WHEN l.checked_at IS NOT NULL THEN (
+            SELECT row_to_json(last) FROM (SELECT l.outcome, l.http_status, l.checked_at AS at) last
+        ) END AS last_check,
+        l.created_at, l.updated_at
+    ) fields)
 """
 """The JSON of the API from a row of `links` with the columns of its URL, under the name ``l``."""
 
