@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from delinkcious.errors import Unavailable
@@ -116,8 +118,9 @@ class Relay:
     async def _unpublished(self, connection: AsyncConnection[Any]) -> dict[int, Event]:
         """Returns the oldest events that are not published, by position."""
         async with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+            set_json_loads(orjson.loads, cursor)
             await cursor.execute(_UNPUBLISHED, [self._batch])
-            return {position: self._event(*columns) async for position, *columns in cursor}
+            return {row[0]: self._event(*row[1:]) for row in await cursor.fetchall()}
 
     def _event(
         self,
