@@ -56,7 +56,7 @@ class Session:
         keeper = asyncio.create_task(self._keep_alive())
         try:
             await self._pull.open()
-            await unless(stop, self._consume())
+            await unless(stop, self._connection.attempt(self._consume()))
         finally:
             await self._wind_down()
             keeper.cancel()

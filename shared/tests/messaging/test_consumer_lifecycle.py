@@ -195,6 +195,33 @@ async def test_a_worker_survives_a_restart_of_the_broker(
         await worker.stop()
 
 
+async def test_what_waits_while_the_broker_restarts_is_handled_once(
+    nats_process: RunningServer,
+) -> None:
+    calls, handled, available = list[int](), list[int](), asyncio.Event()
+
+    async def handle(event: Event) -> None:
+        calls.append(event.data["n"])
+        if not available.is_set():
+            raise Unavailable("Redis does not answer.")
+        handled.append(event.data["n"])
+
+    async with Broker(LOOPBACK, nats_process.server.port, "test") as broker:
+        worker = Worker(broker, handle, batch=1, ack_wait=1)
+        await broker.wait_connected()
+        await Publisher(broker).publish(events(1))
+        await eventually(lambda: calls)
+        nats_process.kill()
+        await eventually(lambda: not broker.connected)
+        nats_process.start()
+        await eventually(lambda: broker.connected)
+        available.set()
+        await eventually(lambda: handled)
+        await eventually(lambda: _holds(broker, 0))
+        await worker.stop()
+    assert handled == [0]
+
+
 async def test_a_worker_goes_on_when_the_broker_lost_everything(
     nats_process: RunningServer, tmp_path: Path
 ) -> None:
