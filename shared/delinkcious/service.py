@@ -98,16 +98,29 @@ class Runtime(Generic[S]):
     async def run_until_stopped(self, *runners: Runner) -> None:
         """Runs the loops of a worker until the process is told to stop, and waits for them to end.
 
-        A loop that fails ends the process, because what supervises it starts it afresh.
+        A loop that fails, or ends by itself, ends the process, because what supervises it starts
+        it afresh.
         """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop_runners, stop)
         self.health.started()
-        async with asyncio.TaskGroup() as group:
-            for runner in runners:
-                group.create_task(_run(runner, stop))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for runner in runners:
+                    group.create_task(self._run(runner, stop))
+        except ExceptionGroup:
+            raise SystemExit(1) from None  # what failed has been logged
+
+    async def _run(self, runner: Runner, stop: asyncio.Event) -> None:
+        try:
+            await _until_told(runner, stop)
+        except Exception:
+            name = getattr(runner, "__qualname__", repr(runner))
+            logger.exception("worker_failed", runner=name)
+            self._stopping()
+            raise
 
     def _listening(self) -> None:
         self.health.started()
@@ -152,9 +165,12 @@ def run(
         else:
             _call(commands[chosen], runtime)
     except ConfigurationError as error:
-        _fail(name, f"configuration error: {error}", _EX_CONFIG)
+        _fail(f"{name}: configuration error", error, _EX_CONFIG)
     except StartError as error:
-        _fail(name, str(error), _EX_UNAVAILABLE)
+        _fail(name, error, _EX_UNAVAILABLE)
+    except Exception:
+        logger.exception("failed")
+        sys.exit(1)
     finally:
         tracing.shutdown()
 
@@ -192,14 +208,10 @@ def _call(role: Role[S], runtime: Runtime[S]) -> None:
         role(runtime)
 
 
-async def _run(runner: Runner, stop: asyncio.Event) -> None:
-    try:
-        await runner(stop)
-    except Exception:
-        logger.exception("worker_failed", runner=getattr(runner, "__qualname__", repr(runner)))
-        raise
+async def _until_told(runner: Runner, stop: asyncio.Event) -> None:
+    await runner(stop)
     if not stop.is_set():
-        raise RuntimeError(f"{runner!r} ended by itself")
+        raise RuntimeError("it ended by itself")
 
 
 def _exit_after(seconds: float) -> None:
@@ -226,7 +238,7 @@ def _parse(
     return str(parser.parse_args(arguments).role)
 
 
-def _fail(service: str, message: str, status: int) -> NoReturn:
-    for line in message.splitlines():
-        print(f"{service}: {line}", file=sys.stderr)
+def _fail(who: str, error: Exception, status: int) -> NoReturn:
+    for line in str(error).splitlines():
+        print(f"{who}: {line}", file=sys.stderr)
     sys.exit(status)

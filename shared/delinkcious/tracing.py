@@ -8,6 +8,7 @@ no more than its ids (OpenTelemetry's own rule for unsampled spans).
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Thread
 from typing import Final
 
 from opentelemetry import context as otel_context
@@ -39,6 +40,7 @@ __all__ = [
 
 _TRACE_CONTEXT: Final = TraceContextTextMapPropagator()
 _BAGGAGE: Final = W3CBaggagePropagator()
+_LAST_SPANS: Final = 2.0
 _ROUTING_KEY: Final = otel_context.create_key("delinkcious-routing-headers")
 
 
@@ -66,7 +68,9 @@ def configure(
 
         exporter = OTLPSpanExporter()
     sampler: Sampler = DEFAULT_ON if exporter else ALWAYS_OFF
-    provider = TracerProvider(resource=Resource.create({"service.name": service}), sampler=sampler)
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": service}), sampler=sampler, shutdown_on_exit=False
+    )
     if exporter is not None:
         provider.add_span_processor(BatchSpanProcessor(exporter))
     install(provider, routing_headers)
@@ -82,8 +86,10 @@ def install(provider: TracerProvider, routing_headers: Sequence[str] = ()) -> Tr
 
 
 def shutdown() -> None:
-    """Sends what is still buffered."""
-    _Tracing.provider.shutdown()
+    """Sends what is still buffered, unless that takes too long: collectors may be gone."""
+    sending = Thread(target=_Tracing.provider.shutdown, name="last-spans", daemon=True)
+    sending.start()
+    sending.join(_LAST_SPANS)
 
 
 def propagated_headers() -> tuple[str, ...]:
