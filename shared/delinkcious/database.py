@@ -55,6 +55,7 @@ class Database:
         self.name = name
         self._address = address
         self._local = threading.local()
+        self._open: set[Connection[Any]] = set()
         self._down_until = 0.0
         self._probe: Connection[Any] | None = None
         self._probe_lock = threading.Lock()
@@ -98,8 +99,9 @@ class Database:
             self._probe_lock.release()
 
     def close(self) -> None:
-        """Closes the calling thread's connection, and that of the probes."""
-        self._discard()
+        """Closes the connections of all threads, none of which may be at work any more."""
+        while self._open:
+            self._open.pop().close()
         self._close_probe()
 
     def _probe_connection(self) -> Connection[Any]:
@@ -122,6 +124,7 @@ class Database:
             raise Unavailable(f"{self.name} does not answer.", retry_after=1)
         try:
             self._local.connection = connection = self._connect()
+            self._open.add(connection)
         except psycopg.Error:
             self._down_until = monotonic() + _PAUSE_AFTER_FAILURE
             raise
@@ -134,6 +137,7 @@ class Database:
         connection: Connection[Any] | None = getattr(self._local, "connection", None)
         self._local.connection = None
         if connection is not None:
+            self._open.discard(connection)
             connection.close()
 
 

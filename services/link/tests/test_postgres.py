@@ -1,9 +1,7 @@
 """What only the real store can show: concurrency, broken connections, and the shape of its JSON."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from threading import Barrier
 from typing import Any
 
 import orjson
@@ -27,22 +25,7 @@ def manager(database: Database) -> LinkManager:
     return LinkManager(PostgresLinkStore(database), max_links_per_user=5)
 
 
-@contextmanager
-def threads(database: Database) -> Iterator[ThreadPoolExecutor]:
-    """Threads that start together and leave no connection behind."""
-    begun, ended = Barrier(THREADS), Barrier(THREADS)
-
-    def close_together() -> None:
-        ended.wait(10)
-        database.close()
-
-    with ThreadPoolExecutor(THREADS, initializer=begun.wait) as pool:
-        yield pool
-        for _ in range(THREADS):
-            pool.submit(close_together)
-
-
-def outcomes(database: Database, call: Callable[[int], object]) -> list[str]:
+def outcomes(call: Callable[[int], object]) -> list[str]:
     """What each of many calls at once came to, as the names of their errors."""
 
     def outcome(number: int) -> str:
@@ -52,12 +35,12 @@ def outcomes(database: Database, call: Callable[[int], object]) -> list[str]:
             return type(error).__name__
         return "ok"
 
-    with threads(database) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(outcome, range(THREADS * 4)))
 
 
 def test_the_limit_holds_under_concurrent_adds(manager: LinkManager, database: Database) -> None:
-    found = outcomes(database, lambda n: manager.add_link("alice", NewLink(f"{URL}{n}")))
+    found = outcomes(lambda n: manager.add_link("alice", NewLink(f"{URL}{n}")))
     assert found.count("ok") == 5
     assert set(found) == {"ok", FailedPrecondition.__name__}
     assert len(manager.get_links(LinkQuery("alice")).links) == 5
@@ -66,7 +49,7 @@ def test_the_limit_holds_under_concurrent_adds(manager: LinkManager, database: D
 def test_the_same_link_added_at_once_is_added_once(
     manager: LinkManager, database: Database
 ) -> None:
-    found = outcomes(database, lambda _: manager.add_link("alice", NewLink(URL)))
+    found = outcomes(lambda _: manager.add_link("alice", NewLink(URL)))
     assert found.count("ok") == 1
     assert set(found) == {"ok", AlreadyExists.__name__}
 
@@ -79,7 +62,7 @@ def test_many_users_adding_and_deleting_one_url_never_collide(
             manager.add_link(f"user-{number}", NewLink(URL))
             manager.delete_link(f"user-{number}", URL)
 
-    assert set(outcomes(database, add_and_delete)) == {"ok"}
+    assert set(outcomes(add_and_delete)) == {"ok"}
     with database.connection() as connection:
         assert connection.execute("SELECT count(*) FROM urls").fetchone() == (0,)
         counts = connection.execute("SELECT DISTINCT link_count FROM collections").fetchall()
@@ -93,7 +76,7 @@ def test_one_user_adding_and_deleting_at_once_never_collides(
         manager.add_link("alice", NewLink(URL))
         manager.delete_link("alice", URL)
 
-    found = set(outcomes(database, add_then_delete))
+    found = set(outcomes(add_then_delete))
     assert found <= {"ok", "AlreadyExists", "NotFound", "FailedPrecondition"}
 
 

@@ -1,0 +1,105 @@
+"""Two of every worker, side by side: each event is published once and recorded once."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from types import ModuleType
+
+import nats
+import pytest
+import redis
+
+from delinkcious.clients.links import LinkClient
+from delinkcious.clients.social_graph import SocialGraphClient
+from delinkcious.config import Address
+from delinkcious.http.client import HttpClient
+from delinkcious.migrations import migrate
+from delinkcious.object_model.links import LinkChange, NewLink
+from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
+from delinkcious.testing.databases import NewDatabase, TemplateDatabase
+from delinkcious.testing.process import ServiceProcess
+from delinkcious.testing.settings import nats_settings, postgres_settings, redis_settings
+from delinkcious.testing.waiting import eventually
+from link_service import migrations as link_migrations
+from social_graph_service import migrations as graph_migrations
+
+pytestmark = pytest.mark.integration
+
+LINKS = 40
+EVENTS = LINKS * 2
+FOLLOWERS = ("bob", "carol")
+
+
+class Platform:
+    """One of each that serves, and two of each that works."""
+
+    def __init__(self, stack: ExitStack, env: Mapping[str, str]) -> None:
+        link = self._run(stack, env, "link_service", "serve")
+        graph = self._run(stack, env, "social_graph_service", "serve")
+        env = {**env, "SOCIAL_GRAPH_MANAGER_SERVICE_PORT": str(graph.port)}
+        for module in ("link_service", "news_service"):
+            for _ in range(2):
+                self._run(stack, env, module, "work")
+        self.links = LinkClient(HttpClient("link-manager", Address("127.0.0.1", link.port)))
+        address = Address("127.0.0.1", graph.port)
+        self.graph = SocialGraphClient(HttpClient("social-graph-manager", address))
+
+    def _run(
+        self, stack: ExitStack, env: Mapping[str, str], module: str, role: str
+    ) -> ServiceProcess:
+        process = stack.enter_context(ServiceProcess(module, role, env))
+        process.wait_ready()
+        return process
+
+
+@pytest.fixture
+def platform(
+    template_database: TemplateDatabase,
+    new_database: NewDatabase,
+    nats_address: NatsAddress,
+    redis_address: RedisAddress,
+) -> Iterator[Platform]:
+    def database(name: str, migrations: ModuleType) -> PostgresAddress:
+        return new_database(template_database(name, lambda address: migrate(address, migrations)))
+
+    env = {
+        "DELINKCIOUS_MUTUAL_AUTH": "false",
+        "SOCIAL_GRAPH_MANAGER_SERVICE_HOST": "127.0.0.1",
+        **postgres_settings("LINK_DB", database("link", link_migrations)),
+        **postgres_settings("SOCIAL_GRAPH_DB", database("social_graph", graph_migrations)),
+        **nats_settings(nats_address),
+        **redis_settings("NEWS_MANAGER_REDIS", redis_address),
+    }
+    with ExitStack() as stack:
+        yield Platform(stack, env)
+
+
+async def test_two_relays_and_two_news_workers_do_everything_once(
+    platform: Platform, nats_address: NatsAddress, redis_address: RedisAddress
+) -> None:
+    for follower in FOLLOWERS:
+        platform.graph.follow("alice", follower)
+    await asyncio.to_thread(change_links, platform.links)
+    feeds = redis.Redis(
+        host=redis_address.host, port=redis_address.port, password=redis_address.password or None
+    )
+    with feeds:
+        await eventually(lambda: [feeds.zcard(f"feed:{f}") for f in FOLLOWERS] == [EVENTS] * 2)
+    assert await published(nats_address) == {"links.added": LINKS, "links.updated": LINKS}
+
+
+def change_links(links: LinkClient) -> None:
+    for number in range(LINKS):
+        url = f"https://example.com/{number}"
+        links.add_link("alice", NewLink(url))
+        links.update_link("alice", LinkChange(url, title="changed"))
+
+
+async def published(address: NatsAddress) -> dict[str, int]:
+    """How many messages the stream has of what authors did."""
+    client = await nats.connect(address.url)
+    try:
+        info = await client.jetstream().stream_info("LINKS", subjects_filter="links.*")
+        return dict(info.state.subjects or {})
+    finally:
+        await client.close()
