@@ -40,7 +40,7 @@ __all__ = [
 
 _TRACE_CONTEXT: Final = TraceContextTextMapPropagator()
 _BAGGAGE: Final = W3CBaggagePropagator()
-_LAST_SPANS: Final = 2.0
+_LAST_SPANS: Final = 1.0
 _ROUTING_KEY: Final = otel_context.create_key("delinkcious-routing-headers")
 
 

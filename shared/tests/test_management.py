@@ -11,7 +11,7 @@ from threading import enumerate as enumerate_threads
 import orjson
 import pytest
 
-from delinkcious.health import Health, NotReady
+from delinkcious.health import Health, NotReady, Readiness
 from delinkcious.management import ManagementServer
 from delinkcious.testing.waiting import wait_until
 
@@ -31,19 +31,30 @@ class Answer:
 Ask = Callable[[str], Answer]
 
 
-@pytest.fixture
-def health() -> Health:
-    health = Health()
-    health.started()
-    return health
+class Replaceable(Health):
+    """The health of whichever test runs."""
+
+    current = Health()
+
+    def readiness(self) -> Readiness:
+        return self.current.readiness()
 
 
-@pytest.fixture
-def server(health: Health) -> Iterator[ManagementServer]:
-    server = ManagementServer(HOST, 0, health, INFO)
+@pytest.fixture(scope="module")
+def server() -> Iterator[ManagementServer]:
+    """One for all tests, because closing one takes its time."""
+    server = ManagementServer(HOST, 0, Replaceable(), INFO)
     server.start()
     yield server
     server.close()
+
+
+@pytest.fixture
+def health() -> Health:
+    """The health that the server asks about, of a process that has started."""
+    Replaceable.current = Health()
+    Replaceable.current.started()
+    return Replaceable.current
 
 
 @pytest.fixture
@@ -143,11 +154,12 @@ def test_a_client_that_breaks_off_is_not_worth_a_word(
     server: ManagementServer, ask: Ask, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Logs are JSON lines; whoever scans ports must not fill them with tracebacks."""
+    before = set(enumerate_threads())
     client = socket.create_connection((HOST, server.port))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset, not close
     client.close()
     assert ask("/healthz").status == 200
-    wait_until(lambda: not any("request" in thread.name for thread in enumerate_threads()), 5)
+    wait_until(lambda: set(enumerate_threads()) <= before, 5)
     assert capfd.readouterr().err == ""
 
 

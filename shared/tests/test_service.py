@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from textwrap import dedent
@@ -117,6 +117,7 @@ SERVICE = dedent("""
 
 MODULE = "probe_runner_service"
 Start = Callable[..., ServiceProcess]
+Ended = Mapping[str, ServiceProcess]
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +139,15 @@ def start(code: Path) -> Iterator[Start]:
             return stack.enter_context(process)
 
         yield start_role
+
+
+@pytest.fixture(scope="module")
+def ended(code: Path) -> Iterator[Ended]:
+    """Roles that end by themselves, all started at once."""
+    roles = ("failing", "ending", "unforeseen", "unconfigured")
+    env = {"PYTHONPATH": str(code)}
+    with ExitStack() as stack:
+        yield {role: stack.enter_context(ServiceProcess(MODULE, role, env)) for role in roles}
 
 
 def only_json(process: ServiceProcess) -> list[str]:
@@ -197,10 +207,7 @@ integration = pytest.mark.integration
 
 
 @integration
-@pytest.mark.parametrize(
-    ("role", "taken"),
-    [("work", "MANAGEMENT_PORT"), ("serve", "MANAGEMENT_PORT"), ("serve", "PORT")],
-)
+@pytest.mark.parametrize(("role", "taken"), [("work", "MANAGEMENT_PORT"), ("serve", "PORT")])
 def test_a_port_that_is_taken_gives_one_line_that_says_what_to_do(
     start: Start, role: str, taken: str
 ) -> None:
@@ -215,15 +222,15 @@ def test_a_port_that_is_taken_gives_one_line_that_says_what_to_do(
 
 
 @integration
-def test_a_mistake_that_only_a_role_finds_is_one_in_the_configuration_too(start: Start) -> None:
-    process = start("unconfigured", LOG_LEVEL="WARNING")
+def test_a_mistake_that_only_a_role_finds_is_one_in_the_configuration_too(ended: Ended) -> None:
+    process = ended["unconfigured"]
     assert process.wait() == 78
-    assert process.output() == "probe: configuration error: SIZE: is too large\n"
+    assert process.output().splitlines()[-1] == "probe: configuration error: SIZE: is too large"
 
 
 @integration
-def test_a_start_that_fails_otherwise_is_in_the_log(start: Start) -> None:
-    process = start("unforeseen")
+def test_a_start_that_fails_otherwise_is_in_the_log(ended: Ended) -> None:
+    process = ended["unforeseen"]
     assert process.wait() == 1
     assert only_json(process) == ["starting", "failed"]
     assert "ValueError: it broke" in process.logs()[-1]["exception"]
@@ -234,26 +241,25 @@ def test_a_start_that_fails_otherwise_is_in_the_log(start: Start) -> None:
 
 @integration
 @pytest.mark.parametrize(
-    ("command", "code_", "said"),
+    ("command", "exit_code", "said"),
     [("done", 0, ""), ("refused", 69, "probe: the database does not answer\n")],
 )
-def test_a_command_runs_to_its_end(code: Path, command: str, code_: int, said: str) -> None:
-    ended = run_command(MODULE, command, {"PYTHONPATH": str(code)})
-    assert (ended.returncode, ended.stderr) == (code_, said)
-
-
-@integration
-def test_a_command_has_no_management_port(code: Path) -> None:
+def test_a_command_runs_to_its_end_and_needs_no_management_port(
+    code: Path, command: str, exit_code: int, said: str
+) -> None:
     with socket.create_server((HOST, 0)) as server:
         taken = {"MANAGEMENT_PORT": str(server.getsockname()[1])}
-        assert run_command(MODULE, "done", {"PYTHONPATH": str(code), **taken}).returncode == 0
+        done = run_command(MODULE, command, {"PYTHONPATH": str(code), **taken})
+    assert (done.returncode, done.stderr) == (exit_code, said)
 
 
 # Running, and being stopped
 
 
 @integration
-def test_a_worker_says_what_it_is_and_how_it_is_configured(start: Start) -> None:
+def test_a_worker_says_what_it_is_and_how_it_is_configured_until_it_is_told_to_stop(
+    start: Start,
+) -> None:
     process = start("work", PASSWORD="s3cret")
     process.wait_ready()
     info = orjson.loads(process.management("/info"))
@@ -265,14 +271,14 @@ def test_a_worker_says_what_it_is_and_how_it_is_configured(start: Start) -> None
     assert line["configuration"]["port"] == process.port
     assert line["configuration"]["password"] == "**********"
     assert "s3cret" not in process.output()
+    assert only_json(process) == ["starting", "stopping", "stopped"]
 
 
 @integration
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_that_is_told_to_stop_ends_well(start: Start, number: signal.Signals) -> None:
+def test_a_worker_that_is_interrupted_ends_as_well(start: Start) -> None:
     process = start("work")
     process.wait_ready()
-    os.kill(process.pid, number)
+    os.kill(process.pid, signal.SIGINT)
     assert process.wait() == 0
     assert only_json(process) == ["starting", "stopping", "stopped"]
 
@@ -298,9 +304,9 @@ def test_a_worker_that_does_not_end_is_ended_after_its_grace_period(start: Start
 
 
 @integration
-def test_a_worker_whose_loop_fails_ends_and_says_why_once(start: Start) -> None:
+def test_a_worker_whose_loop_fails_ends_and_says_why_once(ended: Ended) -> None:
     """What supervises it starts it afresh."""
-    process = start("failing")
+    process = ended["failing"]
     assert process.wait(10) == 1
     assert only_json(process).count("worker_failed") == 1
     (line,) = [line for line in process.logs() if line["event"] == "worker_failed"]
@@ -309,8 +315,8 @@ def test_a_worker_whose_loop_fails_ends_and_says_why_once(start: Start) -> None:
 
 
 @integration
-def test_a_worker_whose_loop_ends_by_itself_has_failed(start: Start) -> None:
-    process = start("ending")
+def test_a_worker_whose_loop_ends_by_itself_has_failed(ended: Ended) -> None:
+    process = ended["ending"]
     assert process.wait(10) == 1
     assert "worker_failed" in only_json(process)
 
