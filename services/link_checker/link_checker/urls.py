@@ -37,9 +37,10 @@ class WebUrl:
         if parts.user is not None or parts.password is not None:
             raise ForbiddenUrl.of("url", "must not contain a user name or password")
         try:
-            parts.host = host = _ascii(parts.host)
+            parts.host = _ascii(parts.host)
             parts.fragment = None
-            return cls(parts.url, host)
+            again = _parse(parts.url)  # "²" has become "2", which is an address: 0.0.0.2
+            return cls(again.url, again.host)
         except (pycurl.error, idna.IDNAError):
             raise InvalidArgument.of("url", "has no valid host") from None
 

@@ -83,8 +83,6 @@ def test_of_many_who_follow_at_once_in_the_same_way_one_succeeds(database: Datab
             manager.follow("alice", "bob")
         except AlreadyExists:
             return False
-        finally:
-            database.close()
         return True
 
     with ThreadPoolExecutor(8) as threads:

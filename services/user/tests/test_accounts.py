@@ -85,10 +85,7 @@ def test_many_who_come_at_once_get_one_account_each(
     identities = [GitHubIdentity(1000 + number % 4, "same", "", "") for number in range(32)]
 
     def register(identity: GitHubIdentity) -> tuple[int, str]:
-        try:
-            return identity.id, on_postgres.register(identity).username
-        finally:
-            database.close()
+        return identity.id, on_postgres.register(identity).username
 
     with ThreadPoolExecutor(8) as threads:
         accounts = dict.fromkeys(threads.map(register, identities))

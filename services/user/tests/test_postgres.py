@@ -28,8 +28,6 @@ def at_once(database: Database, call: Callable[[int], object], times: int) -> li
             call(number)
         except (AlreadyExists, FailedPrecondition):
             return False
-        finally:
-            database.close()
         return True
 
     with ThreadPoolExecutor(8) as threads:

@@ -55,17 +55,17 @@ class _Failure(Exception):
         self.sent = sent
 
 
-class _Line:
-    """One thread's way to the peer, for calls that may be sent twice, or for those that may not.
+class _Line(threading.local):
+    """A thread's way to the peer: its handle, and what became of the call in progress.
 
     libcurl sends a call again by itself when a connection that it had kept turns out to be lost,
-    whatever the method and whether or not the peer has acted on it. So a line for calls that may
-    not be sent twice has libcurl ask before it sends, and begins anew when the peer has hung up.
+    whatever the method and whether or not the peer has acted on it. For a call that may not be
+    sent twice, it has to ask before it sends, and begins anew if the peer has hung up.
     """
 
-    def __init__(self, policy: Policy, *, repeatable: bool) -> None:
-        self.sent = repeatable
-        self._repeatable = repeatable
+    def __init__(self, policy: Policy) -> None:
+        self.sent = False
+        self._repeatable = True
         self._curl = curl = pycurl.Curl()
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(policy.connect_timeout * 1000))
@@ -73,13 +73,17 @@ class _Line:
         curl.setopt(pycurl.MAXFILESIZE, _MAX_RESPONSE_BYTES)
         curl.setopt(pycurl.PROXY, "")
         curl.setopt(pycurl.TCP_NODELAY, 1)
-        if not repeatable:
-            curl.setopt(pycurl.PREREQFUNCTION, self._may_send)
 
-    def begin(self) -> pycurl.Curl:
+    def begin(self, *, repeatable: bool) -> pycurl.Curl:
         """Returns the handle, for one call."""
-        if not self._repeatable:
-            self.sent = False
+        if repeatable != self._repeatable:
+            self._repeatable = repeatable
+            # Asking costs a hand-over of the interpreter lock, so reads go without.
+            asks = None if repeatable else self._may_send
+            self._curl.setopt(pycurl.PREREQFUNCTION, asks)
+            self._curl.setopt(pycurl.FRESH_CONNECT, 0)
+        self.sent = repeatable
+        if not repeatable:
             self._curl.setopt(pycurl.FRESH_CONNECT, self._is_lost())
         return self._curl
 
@@ -99,14 +103,6 @@ class _Line:
         return _SEND
 
 
-class _Lines(threading.local):
-    """Each thread's lines to the peer."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.repeatable = _Line(policy, repeatable=True)
-        self.once = _Line(policy, repeatable=False)
-
-
 class HttpClient:
     """Calls one peer. Safe to share between threads.
 
@@ -122,7 +118,7 @@ class HttpClient:
         self._base = f"http://{address}"
         self._token = token
         self._policy = policy or Policy()
-        self._lines = _Lines(self._policy)
+        self._line = _Line(self._policy)
         self._breaker = self._policy.breaker(peer, on=_Failure)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Reply:
@@ -185,8 +181,8 @@ class HttpClient:
     def _perform(
         self, method: str, url: str, body: bytes | None, repeatable: bool
     ) -> tuple[int, bytes, str]:
-        line = self._lines.repeatable if repeatable else self._lines.once
-        handle = line.begin()
+        line = self._line
+        handle = line.begin(repeatable=repeatable)
         answer = BytesIO()
         handle.setopt(pycurl.URL, url)
         handle.setopt(pycurl.WRITEDATA, answer)
