@@ -317,6 +317,7 @@ def test_an_outage_makes_it_unavailable_and_no_longer(
     pid(restartable)
     postgres_process.kill()
     try:
+        wait_until(lambda: not answers(restartable))  # its processes outlive it for a moment
         started = monotonic()
         for _ in range(5):
             with pytest.raises(Unavailable):
