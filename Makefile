@@ -38,7 +38,7 @@ test: check ## All tests: format, lint, types, generated code, unit, integration
 
 .PHONY: test_short
 test_short: .venv ## The tests that need no servers (seconds)
-	$(BIN)/python -m pytest -m 'not integration and not e2e'
+	$(BIN)/python -m pytest -n 2 -m 'not integration and not e2e'
 
 .PHONY: check
 check: .venv ## Format, lint, types and generated code
