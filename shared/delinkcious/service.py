@@ -239,6 +239,7 @@ def _parse(
 
 
 def _fail(who: str, error: Exception, status: int) -> NoReturn:
+    logging.flush()  # what is said here comes last
     for line in str(error).splitlines():
         print(f"{who}: {line}", file=sys.stderr)
     sys.exit(status)
