@@ -7,7 +7,7 @@ client's business, and so are retries.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 import pybreaker
 import structlog
@@ -16,6 +16,8 @@ from delinkcious.errors import Unavailable
 from delinkcious.metrics import BREAKER_OPEN
 
 logger = structlog.get_logger()
+
+_CLOSED: Final = pybreaker.STATE_CLOSED
 
 
 class _Listener(pybreaker.CircuitBreakerListener):
@@ -41,6 +43,7 @@ class Breaker:
         self, peer: str, *, failures: int, seconds: float, on: tuple[type[Exception], ...]
     ) -> None:
         self._peer = peer
+        self._on = on
         self._seconds = seconds
         self._trial = Lock()
         self._breaker = pybreaker.CircuitBreaker(
@@ -58,8 +61,16 @@ class Breaker:
         Raises:
             Unavailable: the breaker is open, so there was no attempt.
         """
+        if self._breaker.fail_counter == 0 and self._breaker.current_state == _CLOSED:
+            # The usual case: a success would change nothing, so pybreaker need not know of it.
+            try:
+                yield
+            except self._on:
+                with self._breaker.calling():
+                    raise
+            return
         # Once open, pybreaker lets everybody try at once, and a peer that hangs would hold us all.
-        one_at_a_time = self._breaker.current_state != pybreaker.STATE_CLOSED
+        one_at_a_time = self._breaker.current_state != _CLOSED
         if one_at_a_time and not self._trial.acquire(blocking=False):
             raise self._refusal()
         try:

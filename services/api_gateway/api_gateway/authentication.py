@@ -4,7 +4,7 @@ A view is `public`, or `authenticated` and then gets the `Identity` of its calle
 argument. An application with a view that is neither does not start.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import wraps
 from typing import Any, Final, TypeVar
@@ -13,6 +13,7 @@ from flask import Flask, g, request
 
 from api_gateway.sessions import Sessions
 from delinkcious.errors import Unauthenticated
+from delinkcious.http import observe
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,26 +76,29 @@ def install(app: Flask, sessions: Sessions) -> None:
         raise RuntimeError(f"neither public nor authenticated: {', '.join(undeclared)}")
 
     def authenticate() -> None:
-        rule = request.url_rule
-        if rule is None or request.method == "OPTIONS":
+        rule, environ = request.url_rule, request.environ
+        method = environ["REQUEST_METHOD"]
+        if rule is None or method == "OPTIONS":
             return
         access = rules[rule.endpoint]
         if access is not Access.PUBLIC:
-            token = _token(by_cookie=access is Access.USER_BY_COOKIE or request.method in _SAFE)
+            token = _token(by_cookie=access is Access.USER_BY_COOKIE or method in _SAFE)
             identity = sessions.identify(token)
-            g.token, g.identity, g.caller = token, identity, identity.username
+            g.token, g.identity = token, identity
+            observe.name_caller(environ, identity.username)
 
     app.before_request(authenticate)
 
 
 def _token(*, by_cookie: bool) -> str:
     """Returns the token of the request: what it says outright counts more than its cookie."""
-    if authorization := request.headers.get("Authorization"):
+    environ: Mapping[str, str] = request.environ
+    if authorization := environ.get("HTTP_AUTHORIZATION"):
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated.of("Authorization", "must be Bearer and a token")
         return token.strip()
-    if given := request.headers.get(ACCESS_TOKEN_HEADER):
+    if given := environ.get("HTTP_ACCESS_TOKEN"):
         return given
     if by_cookie and (kept := request.cookies.get(SESSION_COOKIE)):
         return kept

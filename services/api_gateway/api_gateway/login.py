@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Final
 
 import structlog
-from flask import Response, after_this_request, g, request
+from flask import Response, after_this_request, request
 from pydantic import BaseModel, Field
 
 from api_gateway import cookies
@@ -13,6 +13,7 @@ from api_gateway.authentication import public
 from api_gateway.cookies import LoginCookie, PendingLogin
 from api_gateway.github import IdentityProvider
 from delinkcious.errors import InvalidArgument, PermissionDenied, Unauthenticated, Unavailable
+from delinkcious.http import observe
 from delinkcious.http.app import RestApp, json_response
 from delinkcious.http.decode import QUERY, reads
 from delinkcious.http.openapi import Answers, problems
@@ -106,7 +107,7 @@ class Login:
         identity = self.provider.identify(_code(answer), pending.code_verifier, self._callback())
         user = self.users.register(identity)
         session = self.users.login(user.username)
-        g.caller = user.username
+        observe.name_caller(request.environ, user.username)
         logger.info("logged_in", caller=user.username)
         if not _is_browser():
             return json_response(_login_document(user, session))

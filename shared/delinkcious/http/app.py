@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar
 
 import orjson
 from apiflask import APIFlask
-from flask import Response
+from flask import Flask, Request, Response
 from flask.json.provider import JSONProvider
+from flask.sessions import NullSession, SessionInterface
 
 from delinkcious.auth import MutualAuth
 from delinkcious.http import callers, observe, openapi, problems
@@ -30,10 +31,23 @@ class _Orjson(JSONProvider):
         return orjson.loads(s)
 
 
+class _NoSession(SessionInterface):
+    """Flask's own session is never used: a login is a token, in a cookie or not."""
+
+    _none: Final = NullSession()
+
+    def open_session(self, _app: Flask, _request: Request) -> NullSession:
+        return self._none
+
+    def is_null_session(self, _session: object) -> bool:
+        return True
+
+
 class RestApp(APIFlask):
     """A Flask application that documents itself as OpenAPI 3.1."""
 
     json_provider_class = _Orjson
+    session_interface = _NoSession()
 
     def ensure_sync(self, func: F) -> F:
         """Returns the function: none of ours is async, and asking each time takes 1 µs."""
@@ -80,7 +94,8 @@ def json_response(content: Any, status: int = 200, **headers: str) -> Response:
     """Returns a JSON response; ``bytes`` are taken to be JSON already."""
     body = content if isinstance(content, bytes) else orjson.dumps(content)
     response = Response(body, status, content_type="application/json")
-    response.headers.update(headers)
+    if headers:
+        response.headers.update(headers)
     return response
 
 

@@ -7,14 +7,16 @@ that names nobody can be called by nobody, so forgetting it shows at the first c
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from flask import Flask, current_app, g, request
+from flask import Flask, g, request
 
 from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth
 from delinkcious.errors import PermissionDenied, Unauthenticated
+from delinkcious.http import observe
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ATTRIBUTE: Final = "__callers__"
+_HEADER: Final = f"HTTP_{CALLER_TOKEN_HEADER.upper().replace('-', '_')}"
 
 
 def allow(*callers: str) -> Callable[[F], F]:
@@ -36,15 +38,17 @@ def install(app: Flask, auth: MutualAuth) -> None:
     """Checks the caller of every request that matches a route."""
 
     def check() -> None:
-        if request.url_rule is None:
+        rule, environ = request.url_rule, request.environ
+        if rule is None:
             return
-        caller = auth.caller_of(request.headers.get(CALLER_TOKEN_HEADER))
+        caller = auth.caller_of(environ.get(_HEADER))
         if caller is None:
             raise Unauthenticated(
                 f"The header {CALLER_TOKEN_HEADER} is missing, or its token is not known here."
             )
         g.caller = caller
-        view = current_app.view_functions[request.url_rule.endpoint]
+        observe.name_caller(environ, caller)
+        view = app.view_functions[rule.endpoint]
         if auth.enabled and caller not in callers_of(view):
             raise PermissionDenied(f"{caller} may not call this.")
 

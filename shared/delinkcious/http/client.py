@@ -9,10 +9,11 @@ import select
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from time import perf_counter
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import orjson
 import pycurl
@@ -22,7 +23,7 @@ from delinkcious import errors, tracing
 from delinkcious.auth import CALLER_TOKEN_HEADER
 from delinkcious.config import Address
 from delinkcious.errors import DelinkciousError, Unavailable
-from delinkcious.metrics import CLIENT_DURATION
+from delinkcious.metrics import CLIENT_DURATION, Children
 from delinkcious.policy import Policy
 
 logger = structlog.get_logger()
@@ -31,6 +32,8 @@ _GOOD: Final = range(200, 300)
 _UNAVAILABLE: Final = frozenset({502, 503, 504})
 _NO_SOCKET: Final = -1
 _MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
+_quote: Final = lru_cache(maxsize=1024)(quote_plus)  # most names and values come again and again
+_durations: Final = Children(CLIENT_DURATION)
 _SEND: Final[int] = pycurl.PREREQFUNC_OK
 _REFUSE: Final[int] = pycurl.PREREQFUNC_ABORT
 
@@ -200,7 +203,7 @@ class HttpClient:
         except pycurl.error as error:
             raise _Failure(str(error.args[1]), sent=line.sent) from None
         finally:
-            CLIENT_DURATION.labels(self.peer, method, str(status)).observe(perf_counter() - started)
+            _durations[self.peer, method, status].observe(perf_counter() - started)
         if status in _UNAVAILABLE:
             raise _Failure(f"HTTP status {status}", sent=True)
         return status, answer.getvalue(), handle.getinfo(pycurl.CONTENT_TYPE) or ""
@@ -217,7 +220,7 @@ class HttpClient:
 
 def _encode(query: Mapping[str, Any]) -> str:
     given = {name: value for name, value in query.items() if value is not None}
-    encoded = urlencode(given, doseq=True)
+    encoded = urlencode(given, doseq=True, quote_via=_quote)
     return f"?{encoded}" if encoded else ""
 
 

@@ -4,78 +4,83 @@ The three share one start and one end, and the same route, status and caller, so
 middleware: taking them apart would look each of these up three times a request.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, request
 from opentelemetry.trace import Status, StatusCode
-from prometheus_client import Histogram
 
 from delinkcious import tracing
-from delinkcious.metrics import SERVER_DURATION
+from delinkcious.metrics import SERVER_DURATION, Children
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+Headers = list[tuple[str, str]]
 
 access_log = structlog.get_logger("access")
 
 _UNMATCHED: Final = "unmatched"
 _ORDINARY_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SERVER_ERROR: Final = 500
+_FAILED: Final = 500
+_ROUTE: Final = "delinkcious.route"
+_CALLER: Final = "delinkcious.caller"
 
 
-class _Children(dict[tuple[str, str, int], Histogram]):
-    """The histogram's children by label values; finding one anew costs as much as observing."""
-
-    def __missing__(self, key: tuple[str, str, int]) -> Histogram:
-        method, route, status = key
-        child = self[key] = SERVER_DURATION.labels(method, route, str(status))
-        return child
-
-
-_durations: Final = _Children()
+_durations: Final = Children(SERVER_DURATION)
 
 
 def install(app: Flask) -> None:
-    """Observes every request; to be the first middleware, so that nothing escapes it."""
-    app.before_request(_begin_with(tracing.propagated_headers()))
-    app.after_request(_end)
-    app.teardown_request(_leave)
+    """Observes every request; to be the first middleware, so that nothing escapes it.
 
+    Where the request enters the application, and not in Flask's hooks: each of those, and each look
+    at Flask's request from it, costs as much as what is said here.
+    """
+    answer = app.wsgi_app
+    keys = [
+        (name, f"HTTP_{name.upper().replace('-', '_')}") for name in tracing.propagated_headers()
+    ]
 
-@dataclass(slots=True)
-class _Observed:
-    """What is known of a request from its start; kept together because `g` is slow to ask."""
-
-    started: float
-    method: str
-    route: str
-    span: tracing.Span
-    token: object
-
-
-def _begin_with(propagated: Sequence[str]) -> Callable[[], None]:
-    keys = [(name, f"HTTP_{name.upper().replace('-', '_')}") for name in propagated]
-
-    def begin() -> None:
+    def observed(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         started = perf_counter()
-        environ, rule = request.environ, request.url_rule
         context = tracing.extract({name: environ[key] for name, key in keys if key in environ})
-        method = environ["REQUEST_METHOD"]
-        method = method if method in _ORDINARY_METHODS else "OTHER"
-        route = rule.rule if rule else _UNMATCHED
-        span = tracing.start_span(
-            f"{method} {route}", kind=tracing.SpanKind.SERVER, context=context
-        )
-        g.observed = _Observed(started, method, route, span, tracing.attach(span, context))
+        span = tracing.start_span("request", kind=tracing.SpanKind.SERVER, context=context)
+        token = tracing.attach(span, context)
+        status = _FAILED
 
-    return begin
+        def start(line: str, headers: Headers, *error: Any) -> Any:
+            nonlocal status
+            status = int(line[:3])
+            return start_response(line, headers, *error)
+
+        try:
+            return answer(environ, start)
+        finally:
+            _record(environ, status, perf_counter() - started, span)
+            tracing.detach(token)
+            span.end()
+
+    app.before_request(_name_route)
+    app.wsgi_app = observed  # type: ignore[method-assign]
 
 
-def _end(response: Response) -> Response:
-    observed: _Observed = g.observed
-    duration = perf_counter() - observed.started
-    method, route, status = observed.method, observed.route, response.status_code
+def _name_route() -> None:
+    if rule := request.url_rule:
+        request.environ[_ROUTE] = rule.rule
+
+
+def name_caller(environ: "WSGIEnvironment", caller: str) -> None:
+    """Says who makes a request, for its log line."""
+    environ[_CALLER] = caller
+
+
+def _record(environ: "WSGIEnvironment", status: int, duration: float, span: tracing.Span) -> None:
+    route = environ.get(_ROUTE, _UNMATCHED)
+    method = environ["REQUEST_METHOD"]
+    method = method if method in _ORDINARY_METHODS else "OTHER"
     _durations[method, route, status].observe(duration)
     access_log.info(
         "request",
@@ -83,10 +88,11 @@ def _end(response: Response) -> Response:
         route=route,
         status=status,
         duration_ms=round(duration * 1000, 2),
-        caller=g.get("caller", ""),
+        caller=environ.get(_CALLER, ""),
     )
-    if observed.span.is_recording():
-        observed.span.set_attributes(
+    if span.is_recording():
+        span.update_name(f"{method} {route}")
+        span.set_attributes(
             {
                 "http.request.method": method,
                 "http.route": route,
@@ -94,12 +100,4 @@ def _end(response: Response) -> Response:
             }
         )
         if status >= _SERVER_ERROR:
-            observed.span.set_status(Status(StatusCode.ERROR))
-    return response
-
-
-def _leave(_error: BaseException | None = None, **_: Any) -> None:
-    observed: _Observed | None = g.pop("observed", None)
-    if observed is not None:
-        tracing.detach(observed.token)
-        observed.span.end()
+            span.set_status(Status(StatusCode.ERROR))

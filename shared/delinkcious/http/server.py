@@ -9,7 +9,9 @@ connections, so that nobody begins another request on one that is about to go; n
 not taken any more; and only when those that were taken have had time for their request, it ends.
 """
 
+import contextlib
 import gc
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -78,6 +80,7 @@ class WsgiServer(MTServer):
 
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT, then lets the requests in flight finish."""
+        _run_in_batches()
         AbstractServer.serve(self, target_loader=lambda: self._respond, wrap_loader=False)
 
     def _respond(self, environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -109,6 +112,15 @@ class WsgiServer(MTServer):
         take_no_more(self._listener)
         time.sleep(_LAST_REQUESTS)
         self._listener.detach()  # Granian closes it
+
+
+def _run_in_batches() -> None:
+    """Asks that the threads to come be let finish what they do, rather than each be interrupted by
+    the next that wakes up: a tenth more requests where processes share processors.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # somebody forbids it, so be it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _and_close(start_response: Callable[..., Any]) -> Callable[..., Any]:

@@ -92,7 +92,7 @@ class LinkFilters(Paging):
     url_regex: Regex | None = None
     title_regex: Regex | None = None
     description_regex: Regex | None = None
-    tag: list[Text] = Field([], max_length=MAX_TAGS, description="repeat it: all must match")
+    tag: tuple[Text, ...] = Field((), max_length=MAX_TAGS, description="repeat it: all must match")
     status: LinkStatus | None = None
 
     def to_query(self, username: str, *, public_only: bool = False) -> LinkQuery:
@@ -102,7 +102,7 @@ class LinkFilters(Paging):
             url_regex=self.url_regex,
             title_regex=self.title_regex,
             description_regex=self.description_regex,
-            tags=tuple(self.tag),
+            tags=self.tag,
             status=self.status,
             public_only=public_only,
             start_token=self.start_token,
