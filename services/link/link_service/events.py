@@ -32,9 +32,10 @@ def link_event(subject: str, author: str, link: Link) -> Entry:
     )
 
 
-def check_requested(url_id: int, url: str) -> Entry:
-    """Asks for a check of a URL."""
-    return Entry(CHECK_REQUESTED, key=str(url_id), data={"url_id": url_id, "url": url})
+def check_requested(url_id: int, url: str, title_wanted: bool = False) -> Entry:
+    """Asks for a check of a URL, and for the page's title if that is wanted."""
+    data = {"url_id": url_id, "url": url, "title_wanted": title_wanted}
+    return Entry(CHECK_REQUESTED, key=str(url_id), data=data)
 
 
 def to_check_result(data: Mapping[str, Any]) -> CheckResult:
@@ -45,4 +46,5 @@ def to_check_result(data: Mapping[str, Any]) -> CheckResult:
         http_status=data.get("http_status"),
         checked_at=datetime.fromisoformat(data["checked_at"]),
         url_id=data.get("url_id"),
+        title=data.get("title"),
     )

@@ -174,6 +174,8 @@ class CheckResult:
 
     Attributes:
         url_id: the link service's id of the URL; None when whoever asked did not know it.
+        title: the page's own, of at most `MAX_TITLE_LENGTH` characters; None unless it was wanted,
+            and found.
     """
 
     url: str
@@ -181,6 +183,7 @@ class CheckResult:
     http_status: int | None
     checked_at: datetime
     url_id: int | None = None
+    title: str | None = None
 
 
 class LinkManager(Protocol):
