@@ -8,7 +8,7 @@ import pytest
 
 from delinkcious.clients.users import UserClient
 from delinkcious.config import Address
-from delinkcious.errors import DelinkciousError, Unauthenticated, Unavailable
+from delinkcious.errors import DelinkciousError, NotFound, Unauthenticated, Unavailable
 from delinkcious.http.client import HttpClient
 from delinkcious.object_model.users import GitHubIdentity, TokenKind
 from delinkcious.testing.peers import auth_for, token_of
@@ -29,11 +29,13 @@ def client(address: Address, caller: str = "api-gateway") -> UserClient:
     return UserClient(HttpClient("user-manager", address, token=token_of(caller)))
 
 
-def test_what_has_not_the_form_of_a_token_is_refused_without_asking() -> None:
+def test_what_has_not_the_form_of_a_token_or_secret_is_refused_without_asking() -> None:
     away = client(Address("127.0.0.1", free_port()))
     for token in ("", "nonsense", "\ud800", "x" * 10_000):
         with pytest.raises(Unauthenticated):
             away.authenticate(token)
+        with pytest.raises(NotFound):
+            away.get_feed_owner(token)
 
 
 def test_a_refused_caller_is_an_internal_error_and_not_the_users_fault(address: Address) -> None:

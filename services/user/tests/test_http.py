@@ -181,6 +181,11 @@ def test_a_token_of_the_same_name_is_409_and_names_the_field(http: FlaskClient) 
             ["expires_at"],
         ),
         ("/tokens", [], ["body"]),
+        ("/feed_secret", {}, ["username"]),
+        ("/feed_secret", {"username": "not a name"}, ["username"]),
+        ("/feed_secret/owner", {}, ["secret"]),
+        ("/feed_secret/owner", {"secret": ""}, ["secret"]),
+        ("/feed_secret/owner", {"secret": "x" * 513}, ["secret"]),
     ],
 )
 @pytest.mark.usefixtures("alice")
@@ -191,8 +196,29 @@ def test_wrong_input_is_a_400_that_names_the_fields(
     assert (response.status_code, fields(response)) == (400, wrong)
 
 
-def test_tokens_of_nobody_in_particular_are_a_400(http: FlaskClient) -> None:
-    for method, path in (("GET", "/tokens"), ("DELETE", "/tokens/1")):
+@pytest.mark.usefixtures("alice")
+def test_the_secret_of_a_feed_from_its_making_to_its_end(http: FlaskClient) -> None:
+    path = "/feed_secret?username=alice"
+    assert body_of(http.get(path, headers=GATEWAY)) == {"created_at": None}
+    made = post(http, "/feed_secret", {"username": "alice"})
+    assert (made.status_code, set(body_of(made))) == (201, {"secret", "created_at"})
+    since = {"created_at": "2030-01-31T12:00:00+00:00"}
+    assert body_of(http.get(path, headers=GATEWAY)) == since
+    secret = {"secret": body_of(made)["secret"]}
+    owner = post(http, "/feed_secret/owner", secret)
+    assert (owner.status_code, body_of(owner)["username"]) == (200, "alice")
+    assert http.delete(path, headers=GATEWAY).status_code == 204
+    assert http.delete(path, headers=GATEWAY).status_code == 404
+    assert post(http, "/feed_secret/owner", secret).status_code == 404
+
+
+def test_what_is_of_nobody_in_particular_is_a_400(http: FlaskClient) -> None:
+    for method, path in (
+        ("GET", "/tokens"),
+        ("DELETE", "/tokens/1"),
+        ("GET", "/feed_secret"),
+        ("DELETE", "/feed_secret"),
+    ):
         response = http.open(path, method=method, headers=GATEWAY)
         assert (response.status_code, fields(response)) == (400, ["username"])
 
@@ -208,6 +234,10 @@ def test_tokens_of_nobody_in_particular_are_a_400(http: FlaskClient) -> None:
         ("GET", "/tokens"),
         ("POST", "/tokens"),
         ("DELETE", "/tokens/1"),
+        ("GET", "/feed_secret"),
+        ("POST", "/feed_secret"),
+        ("DELETE", "/feed_secret"),
+        ("POST", "/feed_secret/owner"),
     ],
 )
 def test_only_the_gateway_is_answered(http: FlaskClient, method: str, path: str) -> None:
@@ -229,8 +259,11 @@ def test_no_log_line_holds_a_token_or_an_email_address(http: FlaskClient) -> Non
         post(http, "/authenticate", {"token": token * 20})
         secret = body_of(post(http, "/tokens", {"username": "alice", "name": "x"}))["token"]
         post(http, "/logout", {"token": token})
-    assert len(logs) == 7
-    for private in (token, secret, "example.com", "Alice A."):
+        feed = body_of(post(http, "/feed_secret", {"username": "alice"}))["secret"]
+        post(http, "/feed_secret/owner", {"secret": feed})
+        post(http, "/feed_secret/owner", {"secret": feed * 20})
+    assert len(logs) == 10
+    for private in (token, secret, feed, "example.com", "Alice A."):
         assert private not in str(logs)
 
 
@@ -243,4 +276,6 @@ def test_the_service_documents_itself(app: RestApp) -> None:
         "/authenticate",
         "/tokens",
         "/tokens/{token_id}",
+        "/feed_secret",
+        "/feed_secret/owner",
     }

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from delinkcious.database import Database
-from delinkcious.errors import AlreadyExists, FailedPrecondition
+from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound
 from delinkcious.object_model.users import MAX_TOKENS, GitHubIdentity, TokenKind
 from user_service.manager import UserManager
-from user_service.postgres import IDENTITY
+from user_service.postgres import FEED_OWNER, IDENTITY
 
 pytestmark = pytest.mark.integration
 
@@ -58,17 +58,37 @@ def test_a_token_is_found_by_one_look_into_one_index(
     assert "Plans" not in plan
 
 
+def test_the_owner_of_a_feed_is_found_by_two_looks_into_two_indexes(database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute(
+            "INSERT INTO accounts SELECT n, 'user-' || n, '', '' FROM generate_series(2000, 7000) n"
+        )
+        connection.execute(
+            "INSERT INTO feed_secrets SELECT username, sha256(username::bytea), now() FROM accounts"
+        )
+        connection.execute("ANALYZE")
+        statement = b"EXPLAIN (FORMAT JSON) " + FEED_OWNER.encode()
+        row = connection.execute(statement, [bytes(32)]).fetchone()
+    plan: dict[str, Any] = row[0][0]["Plan"] if row else {}
+    looks = {(part["Node Type"], part["Index Name"]) for part in plan["Plans"]}
+    assert looks == {
+        ("Index Scan", "feed_secrets_digest_key"),
+        ("Index Scan", "accounts_username_key"),
+    }
+
+
 def test_no_token_is_stored_in_a_form_that_lets_anybody_in(
     on_postgres: UserManager, database: Database
 ) -> None:
     secrets = [
         on_postgres.login("alice").access_token,
         on_postgres.create_token("alice", "laptop").token,
+        on_postgres.create_feed_secret("alice").secret,
     ]
     with database.connection() as connection:
         rows = connection.execute(
             "SELECT s::text FROM sessions s UNION ALL SELECT t::text FROM api_tokens t"
-            " UNION ALL SELECT o::text FROM outbox o"
+            " UNION ALL SELECT f::text FROM feed_secrets f UNION ALL SELECT o::text FROM outbox o"
         ).fetchall()
     stored = str(rows)
     for secret in secrets:
@@ -91,3 +111,29 @@ def test_the_limit_of_tokens_holds_for_those_made_at_once(
     made = at_once(database, lambda n: on_postgres.create_token("alice", f"at once {n}"), 16)
     assert sum(made) == 3
     assert len(on_postgres.get_tokens("alice")) == MAX_TOKENS
+
+
+def test_of_secrets_of_a_feed_made_at_once_one_opens_it(
+    on_postgres: UserManager, database: Database
+) -> None:
+    secrets: list[str] = []
+    at_once(database, lambda _: secrets.append(on_postgres.create_feed_secret("alice").secret), 16)
+    assert len(set(secrets)) == 16
+    assert sum(opens(on_postgres, secret) for secret in secrets) == 1
+
+
+def opens(manager: UserManager, secret: str) -> bool:
+    try:
+        manager.get_feed_owner(secret)
+    except NotFound:
+        return False
+    return True
+
+
+def test_the_secret_of_a_feed_goes_with_its_account(
+    on_postgres: UserManager, database: Database
+) -> None:
+    on_postgres.create_feed_secret("alice")
+    with database.connection() as connection:
+        connection.execute("DELETE FROM accounts WHERE username = 'alice'")
+    assert on_postgres.get_feed_secret_time("alice") is None

@@ -1,4 +1,4 @@
-"""The rules of users: which name somebody gets, and what a token is and may be."""
+"""The rules of users: which name somebody gets, and what tokens and secrets are and may be."""
 
 import hashlib
 import re
@@ -12,6 +12,7 @@ from typing import Final
 
 from delinkcious.errors import InvalidArgument, Violation
 from delinkcious.object_model.users import (
+    FEED_SECRET_PREFIX,
     MAX_TOKEN_NAME_LENGTH,
     GitHubIdentity,
     Identity,
@@ -44,8 +45,13 @@ def new_token(kind: TokenKind) -> str:
     return kind + secrets.token_urlsafe(_SECRET_BYTES)
 
 
+def new_feed_secret() -> str:
+    """Returns what makes the address of a news feed one that nobody can guess."""
+    return FEED_SECRET_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+
+
 def digest_of(token: str) -> bytes:
-    """Returns what is stored of a token.
+    """Returns what is stored of a token, or of another secret of ours.
 
     A plain hash is right for a secret that nobody can guess, and lets an index find it: how long
     that takes tells nothing of the token.

@@ -20,6 +20,7 @@ from delinkcious.schemas.common import Text, Username
 from delinkcious.schemas.users import (
     ApiTokensSchema,
     CreateToken,
+    FeedSecretTimeSchema,
     NewApiTokenSchema,
     UserSchema,
 )
@@ -86,6 +87,19 @@ class AuthenticationSchema(BaseModel):
     identity: IdentitySchema | None = Field(description="null: unknown, expired or revoked")
 
 
+class GivenFeedSecret(BaseModel):
+    """The secret of a news feed."""
+
+    secret: Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class FeedSecretSchema(BaseModel):
+    """The secret of a news feed, just made; it is shown here and never again."""
+
+    secret: str
+    created_at: datetime
+
+
 def create_user_app(manager: UserManager, auth: MutualAuth) -> RestApp:
     """Returns the application that serves a user manager."""
     app = create_app(__name__, title="User service", version=version_of("user-manager"), auth=auth)
@@ -93,6 +107,7 @@ def create_user_app(manager: UserManager, auth: MutualAuth) -> RestApp:
     _add_accounts(app, manager)
     _add_sessions(app, manager)
     _add_tokens(app, manager)
+    _add_feed_secrets(app, manager)
     return app
 
 
@@ -170,3 +185,37 @@ def _add_tokens(app: RestApp, manager: UserManager) -> None:
     def revoke_token(token_id: int, owner: Owner) -> Response:
         manager.revoke_token(owner.username, token_id)
         return no_content()
+
+
+def _add_feed_secrets(app: RestApp, manager: UserManager) -> None:
+    @app.get("/feed_secret")
+    @allow(GATEWAY)
+    @reads(app, Owner, QUERY)
+    @app.output(FeedSecretTimeSchema)
+    def get_feed_secret_time(owner: Owner) -> Response:
+        return json_response({"created_at": manager.get_feed_secret_time(owner.username)})
+
+    @app.post("/feed_secret")
+    @allow(GATEWAY)
+    @reads(app, Owner, JSON)
+    @app.output(FeedSecretSchema, status_code=201)
+    @app.doc(responses=problems(NotFound))
+    def create_feed_secret(owner: Owner) -> Response:
+        return json_response(manager.create_feed_secret(owner.username), 201)
+
+    @app.delete("/feed_secret")
+    @allow(GATEWAY)
+    @reads(app, Owner, QUERY)
+    @app.output({}, status_code=204)
+    @app.doc(responses=problems(NotFound))
+    def revoke_feed_secret(owner: Owner) -> Response:
+        manager.revoke_feed_secret(owner.username)
+        return no_content()
+
+    @app.post("/feed_secret/owner")
+    @allow(GATEWAY)
+    @reads(app, GivenFeedSecret, JSON)
+    @app.output(UserSchema)
+    @app.doc(responses=problems(NotFound))
+    def get_feed_owner(given: GivenFeedSecret) -> Response:
+        return json_response(manager.get_feed_owner(given.secret))

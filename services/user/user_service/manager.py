@@ -1,19 +1,21 @@
-"""The use cases of users: accounts, sessions and API tokens."""
+"""The use cases of users: accounts, sessions, API tokens and the secrets of news feeds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from delinkcious.errors import FailedPrecondition, Unauthenticated
+from delinkcious.errors import FailedPrecondition, NotFound, Unauthenticated
 from delinkcious.object_model.users import (
     MAX_TOKENS,
     ApiToken,
+    FeedSecret,
     GitHubIdentity,
     Identity,
     NewApiToken,
     Session,
     TokenKind,
     User,
+    is_feed_secret,
     kind_of_token,
 )
 from user_service import events
@@ -21,6 +23,7 @@ from user_service.domain import (
     check_token_request,
     digest_of,
     has_expired,
+    new_feed_secret,
     new_token,
     usernames_for,
 )
@@ -40,7 +43,7 @@ class Registration:
 
 
 class UserManager:
-    """Keeps accounts, sessions and API tokens; see `delinkcious.object_model.users.UserManager`.
+    """Keeps accounts and secrets; see `delinkcious.object_model.users.UserManager`.
 
     Args:
         session_lifetime: from a login to the end of its session, used or not.
@@ -114,6 +117,24 @@ class UserManager:
 
     def revoke_token(self, username: str, token_id: int) -> None:
         self._store.delete_token(username, token_id, self._clock())
+
+    def create_feed_secret(self, username: str) -> FeedSecret:
+        secret, now = new_feed_secret(), self._clock()
+        self._store.put_feed_secret(username, digest_of(secret), now)
+        return FeedSecret(secret, now)
+
+    def get_feed_secret_time(self, username: str) -> datetime | None:
+        return self._store.get_feed_secret_time(username)
+
+    def revoke_feed_secret(self, username: str) -> None:
+        self._store.delete_feed_secret(username)
+
+    def get_feed_owner(self, secret: str) -> User:
+        known = is_feed_secret(secret)
+        owner = self._store.find_feed_owner(digest_of(secret)) if known else None
+        if owner is None:
+            raise NotFound("There is no such feed.")
+        return owner
 
     def delete_expired(self, limit: int) -> int:
         """Removes sessions and tokens that have expired, of each ``limit`` at most, and returns how

@@ -27,19 +27,26 @@ class _Token:
         return Identity(self.username, self.details.scopes, self.details.expires_at)
 
 
+@dataclass(frozen=True)
+class _Feed:
+    digest: bytes
+    created_at: datetime
+
+
 @dataclass
 class _State:
     accounts: dict[int, User] = field(default_factory=dict)
     sessions: dict[bytes, Identity] = field(default_factory=dict)
     tokens: dict[bytes, _Token] = field(default_factory=dict)
     last_token_id: int = 0
+    feeds: dict[str, _Feed] = field(default_factory=dict)
     events: list[Entry] = field(default_factory=list)
 
     def user(self, username: str) -> User:
         for user in self.accounts.values():
             if user.username == username:
                 return user
-        raise NotFound(f"There is nobody called {username}.")
+        raise NotFound.of("username", f"there is nobody called {username}")
 
     def tokens_of(self, username: str) -> list[_Token]:
         return [token for token in self.tokens.values() if token.username == username]
@@ -117,6 +124,28 @@ class InMemoryUserStore:
             for digest in old_tokens[:limit]:
                 del tokens[digest]
         return len(old_sessions[:limit]) + len(old_tokens[:limit])
+
+    def put_feed_secret(self, username: str, digest: bytes, now: datetime) -> None:
+        with self._lock:
+            self._state.user(username)
+            self._state.feeds[username] = _Feed(digest, now)
+
+    def get_feed_secret_time(self, username: str) -> datetime | None:
+        with self._lock:
+            feed = self._state.feeds.get(username)
+        return feed.created_at if feed else None
+
+    def delete_feed_secret(self, username: str) -> None:
+        with self._lock:
+            if self._state.feeds.pop(username, None) is None:
+                raise NotFound("Your news feed has no secret address.")
+
+    def find_feed_owner(self, digest: bytes) -> User | None:
+        with self._lock:
+            for username, feed in self._state.feeds.items():
+                if feed.digest == digest:
+                    return self._state.user(username)
+        return None
 
 
 class InMemoryUserTransaction:

@@ -1,4 +1,4 @@
-"""What the user manager needs from outside. Tokens are known here by their digests alone."""
+"""What the user manager needs from outside. Secrets are known here by their digests alone."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -53,7 +53,7 @@ class UserTransaction(Protocol):
 
 
 class UserStore(Protocol):
-    """Where accounts, sessions and API tokens are kept."""
+    """Where accounts, sessions, API tokens and the secrets of feeds are kept."""
 
     def transaction(self) -> AbstractContextManager[UserTransaction]:
         """Begins a transaction, committed if the block ends well."""
@@ -101,4 +101,28 @@ class UserStore(Protocol):
         """Removes sessions and API tokens that have expired, of each kind ``limit`` at most, and
         returns how many.
         """
+        ...
+
+    def put_feed_secret(self, username: str, digest: bytes, now: datetime) -> None:
+        """Stores the secret of the user's news feed, in the place of the one before.
+
+        Raises:
+            NotFound: nobody has that name.
+        """
+        ...
+
+    def get_feed_secret_time(self, username: str) -> datetime | None:
+        """Returns when the secret of the user's news feed was stored; None if there is none."""
+        ...
+
+    def delete_feed_secret(self, username: str) -> None:
+        """Removes the secret of the user's news feed.
+
+        Raises:
+            NotFound: it has none.
+        """
+        ...
+
+    def find_feed_owner(self, digest: bytes) -> User | None:
+        """Returns whose news feed a secret opens."""
         ...

@@ -50,6 +50,16 @@ _DELETE_TOKEN: Final = """
     DELETE FROM api_tokens
     WHERE id = %s AND username = %s AND (expires_at IS NULL OR expires_at > %s)
 """
+_PUT_FEED_SECRET: Final = """
+    INSERT INTO feed_secrets (username, digest, created_at)
+    SELECT username, %(digest)s, %(now)s FROM accounts WHERE username = %(username)s
+    ON CONFLICT (username) DO UPDATE
+    SET digest = EXCLUDED.digest, created_at = EXCLUDED.created_at
+"""
+FEED_OWNER: Final = """
+    SELECT username, name, email, accounts.created_at
+    FROM feed_secrets JOIN accounts USING (username) WHERE digest = %s
+"""
 _DELETE_EXPIRED: Final[Sequence[LiteralString]] = (
     """
     DELETE FROM sessions WHERE digest IN (
@@ -120,6 +130,30 @@ class PostgresUserStore:
                 connection.execute(statement, [now, limit]).rowcount
                 for statement in _DELETE_EXPIRED
             )
+
+    def put_feed_secret(self, username: str, digest: bytes, now: datetime) -> None:
+        secret = {"username": username, "digest": digest, "now": now}
+        with self._database.connection() as connection:
+            if connection.execute(_PUT_FEED_SECRET, secret).rowcount == 0:
+                raise _nobody(username)
+
+    def get_feed_secret_time(self, username: str) -> datetime | None:
+        with self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT created_at FROM feed_secrets WHERE username = %s", [username]
+            ).fetchone()
+        return row[0] if row else None
+
+    def delete_feed_secret(self, username: str) -> None:
+        with self._database.connection() as connection:
+            statement = "DELETE FROM feed_secrets WHERE username = %s"
+            if connection.execute(statement, [username]).rowcount == 0:
+                raise NotFound("Your news feed has no secret address.")
+
+    def find_feed_owner(self, digest: bytes) -> User | None:
+        with self._database.connection() as connection:
+            row = connection.execute(FEED_OWNER, [digest]).fetchone()
+        return User(*row) if row else None
 
 
 class PostgresUserTransaction:
@@ -194,4 +228,4 @@ def _scopes(scopes: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _nobody(username: str) -> NotFound:
-    return NotFound(f"There is nobody called {username}.")
+    return NotFound.of("username", f"there is nobody called {username}")

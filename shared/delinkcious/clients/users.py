@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from delinkcious.errors import Unauthenticated
+from delinkcious.errors import NotFound, Unauthenticated
 from delinkcious.http.client import HttpClient
 from delinkcious.object_model.users import (
     ApiToken,
+    FeedSecret,
     GitHubIdentity,
     Identity,
     NewApiToken,
     Session,
     User,
+    is_feed_secret,
     kind_of_token,
 )
 
@@ -66,6 +68,25 @@ class UserClient:
 
     def revoke_token(self, username: str, token_id: int) -> None:
         self._http.request("DELETE", f"/tokens/{token_id}", query={"username": username})
+
+    def create_feed_secret(self, username: str) -> FeedSecret:
+        made = self._http.request("POST", "/feed_secret", json={"username": username}).json()
+        return FeedSecret(made["secret"], datetime.fromisoformat(made["created_at"]))
+
+    def get_feed_secret_time(self, username: str) -> datetime | None:
+        return _time(self._http.get("/feed_secret", {"username": username}).json()["created_at"])
+
+    def revoke_feed_secret(self, username: str) -> None:
+        self._http.request("DELETE", "/feed_secret", query={"username": username})
+
+    def get_feed_owner(self, secret: str) -> User:
+        if not is_feed_secret(secret):
+            raise NotFound("There is no such feed.")
+        # A POST that changes nothing, as for tokens.
+        reply = self._http.request(
+            "POST", "/feed_secret/owner", json={"secret": secret}, retry=True
+        )
+        return _user(reply.json())
 
     def _identity(self, token: str) -> Mapping[str, Any] | None:
         # Asking changes nothing, though it is a POST: a token has no place in a URL.

@@ -1,4 +1,4 @@
-"""Users: accounts, the sessions that a login opens, and API tokens.
+"""Users: accounts, the sessions that a login opens, API tokens, and the secrets of news feeds.
 
 Secrets and e-mail addresses are left out of ``repr``, so that no traceback or log shows them.
 """
@@ -38,6 +38,17 @@ def kind_of_token(token: str) -> TokenKind | None:
     bits in base64url. What has not need not be looked up.
     """
     return TokenKind(token[:4]) if _TOKEN.fullmatch(token) else None
+
+
+FEED_SECRET_PREFIX: Final = "dlf_"
+_FEED_SECRET: Final = re.compile(FEED_SECRET_PREFIX + "[A-Za-z0-9_-]{43}")
+
+
+def is_feed_secret(text: str) -> bool:
+    """Tells whether a text has the form of the secret of a news feed: what has not need not be
+    looked up. It is no token, and no token passes for it.
+    """
+    return _FEED_SECRET.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +113,16 @@ class NewApiToken:
     details: ApiToken
 
 
+@dataclass(frozen=True, slots=True)
+class FeedSecret:
+    """The secret of a news feed, just made; ``secret`` is shown here and never again."""
+
+    secret: str = field(repr=False)
+    created_at: datetime
+
+
 class UserManager(Protocol):
-    """Keeps accounts, sessions and API tokens."""
+    """Keeps accounts, sessions, API tokens and the secrets of news feeds."""
 
     def register(self, identity: GitHubIdentity) -> User:
         """Creates the account of a GitHub user, or brings its name and e-mail up to date."""
@@ -171,5 +190,35 @@ class UserManager(Protocol):
 
         Raises:
             NotFound: the user has no such token.
+        """
+        ...
+
+    def create_feed_secret(self, username: str) -> FeedSecret:
+        """Makes the secret that opens the user's news feed, and nothing else, to whoever has it.
+
+        There is one at a time: the one before opens nothing any more.
+
+        Raises:
+            NotFound: there is no such user.
+        """
+        ...
+
+    def get_feed_secret_time(self, username: str) -> datetime | None:
+        """Returns since when the user's news feed has its secret; None if it has none."""
+        ...
+
+    def revoke_feed_secret(self, username: str) -> None:
+        """Has the secret of the user's news feed open nothing any more.
+
+        Raises:
+            NotFound: it has none.
+        """
+        ...
+
+    def get_feed_owner(self, secret: str) -> User:
+        """Returns whose news feed a secret opens.
+
+        Raises:
+            NotFound: it is unknown or revoked.
         """
         ...

@@ -56,6 +56,12 @@ class ApiTokensSchema(BaseModel):
     tokens: list[ApiTokenSchema]
 
 
+class FeedSecretTimeSchema(BaseModel):
+    """Since when somebody's news feed has a secret address."""
+
+    created_at: datetime | None = Field(description="null: it has none")
+
+
 class CreateToken(BaseModel):
     """An API token to be made."""
 
