@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from api_gateway import authentication, docs, headers
 from api_gateway.account import add_account, add_tokens
 from api_gateway.cookies import LoginCookie
+from api_gateway.feeds import add_address_of_news, add_feed_of_links, add_feed_of_news
 from api_gateway.github import IdentityProvider
 from api_gateway.links import add_changes_of_links, add_lists_of_links
 from api_gateway.login import Login, add_login
@@ -55,6 +56,9 @@ def create_gateway_app(
     add_lists_of_users(app, managers.social_graph)
     add_changes_of_following(app, managers.social_graph, managers.users)
     add_news(app, managers.news)
+    add_feed_of_links(app, managers.links, managers.users, public_url)
+    add_feed_of_news(app, managers.news, managers.users, public_url)
+    add_address_of_news(app, managers.users, public_url)
     docs.install(app)
     authentication.install(app, sessions)
     return app

@@ -73,6 +73,11 @@ EXAMPLES: Final[dict[str, Any]] = {
         ],
         "next_token": None,
     },
+    "NewsFeed": {"created_at": "2026-11-20T09:30:00Z"},
+    "NewNewsFeed": {
+        "url": "https://links.example.com/v1/news/feeds/dlf_….atom",
+        "created_at": "2026-11-20T09:30:00Z",
+    },
     "Problem": {
         "type": "urn:delinkcious:problem:invalid-argument",
         "title": "Invalid input",

@@ -56,6 +56,7 @@ _BY_COOKIE: Final[list[Node]] = [{"session": []}]
 
 _PATH_PARAMETERS: Final[dict[str, Node]] = {
     "username": TypeAdapter(Username).json_schema(),
+    "secret": {"type": "string", "examples": ["dlf_…"]},
     "token_id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [7]},
 }
 _CONVERTER: Final = re.compile(r"<(?:[^<:]+:)?([^>]+)>")

@@ -17,7 +17,10 @@ from api_gateway.testing import Caller, Failing, NoProvider, fields
 from delinkcious.errors import Unavailable
 from delinkcious.http.app import RestApp, create_app
 
-PUBLIC = {"openapi.spec", "show_docs", "go_to_docs", "start_login", "finish_login"}
+PUBLIC = {
+    "openapi.spec", "show_docs", "go_to_docs", "start_login", "finish_login",
+    "get_feed_of_links", "get_feed_of_news",
+}  # fmt: skip
 
 
 def rules(app: RestApp) -> list[tuple[str, str, Access | None]]:

@@ -20,7 +20,7 @@ from delinkcious.schemas.common import Text, Username
 from delinkcious.schemas.users import (
     ApiTokensSchema,
     CreateToken,
-    FeedSecretTimeSchema,
+    NewsFeedSchema,
     NewApiTokenSchema,
     UserSchema,
 )
@@ -191,7 +191,7 @@ def _add_feed_secrets(app: RestApp, manager: UserManager) -> None:
     @app.get("/feed_secret")
     @allow(GATEWAY)
     @reads(app, Owner, QUERY)
-    @app.output(FeedSecretTimeSchema)
+    @app.output(NewsFeedSchema)
     def get_feed_secret_time(owner: Owner) -> Response:
         return json_response({"created_at": manager.get_feed_secret_time(owner.username)})
 

@@ -56,10 +56,10 @@ class ApiTokensSchema(BaseModel):
     tokens: list[ApiTokenSchema]
 
 
-class FeedSecretTimeSchema(BaseModel):
-    """Since when somebody's news feed has a secret address."""
+class NewsFeedSchema(BaseModel):
+    """Whether somebody's news is at a secret address."""
 
-    created_at: datetime | None = Field(description="null: it has none")
+    created_at: datetime | None = Field(description="since when; null: it is not")
 
 
 class CreateToken(BaseModel):
