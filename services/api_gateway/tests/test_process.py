@@ -218,6 +218,43 @@ def test_its_log_tells_who_called_what_and_no_secret(
         assert secret not in gateway.output()
 
 
+def test_its_log_tells_of_secret_addresses_that_they_were_read_and_not_which(
+    gateway: ServiceProcess, neighbours: Neighbours, client: requests.Session
+) -> None:
+    with neighbours.serving("user-manager"):
+        gateway.wait_ready()
+        token = {"Access-Token": login(client, gateway)["access_token"]}
+        made = client.post(f"{gateway.url}/v1/news/feed", headers=token, timeout=10).json()
+        assert made["url"].startswith(f"{gateway.url}/v1/news/feeds/dlf_")
+        assert client.get(made["url"], timeout=10).status_code == 503  # there is no news service
+        assert client.delete(f"{gateway.url}/v1/news/feed", headers=token, timeout=10).ok
+        assert client.get(made["url"], timeout=10).status_code == 404
+        assert client.get(made["url"] + "/x", timeout=10).status_code == 404
+    assert gateway.terminate() == 0
+    routes = [line["route"] for line in gateway.logs() if line["event"] == "request"]
+    assert routes.count("/v1/news/feeds/<secret>.atom") >= 2
+    assert "dlf_" not in gateway.output()
+
+
+def test_conditional_requests_pass_through_the_server(
+    gateway: ServiceProcess, neighbours: Neighbours, client: requests.Session
+) -> None:
+    with neighbours.serving("user-manager"), neighbours.serving("link-manager"):
+        gateway.wait_ready()
+        login(client, gateway)
+        feed = f"{gateway.url}/v1/users/alice/links.atom"
+        first = client.get(feed, timeout=10)
+        assert (first.status_code, first.headers["Content-Type"]) == (200, "application/atom+xml")
+        head = client.head(feed, timeout=10)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["ETag"] == first.headers["ETag"]
+        known = {"If-None-Match": first.headers["ETag"]}
+        again = client.get(feed, headers=known, timeout=10)
+        assert (again.status_code, again.content) == (304, b"")
+        for name in ("ETag", "Cache-Control"):
+            assert again.headers[name] == first.headers[name]
+
+
 def test_a_request_in_flight_is_finished_when_it_is_told_to_stop(
     gateway: ServiceProcess, neighbours: Neighbours, managers: Managers, users: UserManager
 ) -> None:
