@@ -310,7 +310,7 @@ def make_address(caller: Caller) -> str:
     assert made.status_code == 201
     assert made.json is not None
     assert set(made.json) == {"url", "created_at"}
-    return urlsplit(made.json["url"]).path
+    return str(urlsplit(made.json["url"]).path)
 
 
 def test_news_are_read_at_a_secret_address_without_a_token(
