@@ -65,6 +65,10 @@ lock: .venv ## Lock the requirements anew: make lock ARGS='--upgrade-package fla
 bench: .venv ## Measure speed and size, as ratios taken in one run
 	$(BIN)/python -m tests.bench
 
+.PHONY: bench_links
+bench_links: .venv ## Measure collections of 100,000 links among a million (minutes)
+	$(BIN)/python -m tests.bench.links
+
 ##@ The virtual environment: made again when the locked requirements or a package's description change
 
 .PHONY: .venv

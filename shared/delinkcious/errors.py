@@ -8,6 +8,7 @@
     ├── PermissionDenied        we know the caller, and the caller may not do this
     ├── NotFound                what the call names does not exist
     ├── AlreadyExists           what the call would create is there already
+    ├── Gone                    what the call goes on from is no longer known; begin afresh
     ├── FailedPrecondition      the state of the system forbids it; retrying will not help
     ├── ResourceExhausted       too much, too fast; retrying later may help
     ├── PayloadTooLarge         the request body is over the limit
@@ -96,6 +97,13 @@ class AlreadyExists(DelinkciousError):
     title = "Already exists"
 
 
+class Gone(DelinkciousError):
+    """What the call goes on from is no longer known; to begin afresh will help."""
+
+    code = "gone"
+    title = "No longer known"
+
+
 class FailedPrecondition(DelinkciousError):
     """The state of the system forbids the call."""
 
@@ -139,6 +147,7 @@ HTTP_STATUS: Final[Mapping[type[DelinkciousError], int]] = {
     NotFound: 404,
     AlreadyExists: 409,
     FailedPrecondition: 409,
+    Gone: 410,
     PayloadTooLarge: 413,
     UnsupportedMediaType: 415,
     ResourceExhausted: 429,
@@ -153,6 +162,7 @@ GRPC_STATUS: Final[Mapping[type[DelinkciousError], str]] = {
     NotFound: "NOT_FOUND",
     AlreadyExists: "ALREADY_EXISTS",
     FailedPrecondition: "FAILED_PRECONDITION",
+    Gone: "ABORTED",
     PayloadTooLarge: "OUT_OF_RANGE",
     UnsupportedMediaType: "UNIMPLEMENTED",
     ResourceExhausted: "RESOURCE_EXHAUSTED",

@@ -15,12 +15,13 @@ import requests
 
 from delinkcious.testing.waiting import free_port, wait_until
 from tests.bench.load import Load, generate
+from tests.bench.report import say
 from tests.support.api import Api
 from tests.support.stack import ROOT, Stack
 
 CONNECTIONS = 16
-ROUNDS = 3
-SECONDS = 5
+ROUNDS = 5
+SECONDS = 4
 GATEWAY_THREADS = 8
 LINKS = 100
 FOLLOWERS = 10_000
@@ -146,11 +147,6 @@ def give_followers(stack: Stack, username: str, number: int) -> None:
             " SELECT %s, 'bench-follower-' || n FROM generate_series(1, %s) n",
             [username, number],
         )
-
-
-def say(what: str, found: str, target: str) -> None:
-    """Prints a line of the report."""
-    print(f"{what:<40} {found:>12}   (target: {target})", flush=True)
 
 
 if __name__ == "__main__":

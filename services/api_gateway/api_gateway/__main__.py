@@ -1,5 +1,7 @@
 """Runs the gateway: ``python -m api_gateway serve``."""
 
+from typing import Final
+
 from api_gateway.app import Managers, create_gateway_app
 from api_gateway.config import GatewaySettings
 from api_gateway.cookies import LoginCookie
@@ -13,7 +15,11 @@ from delinkcious.clients.users import UserClient
 from delinkcious.config import Address
 from delinkcious.grpc.client import GrpcClient
 from delinkcious.http.client import HttpClient
+from delinkcious.policy import Policy
 from delinkcious.service import Runtime, run
+
+_PATIENT: Final = Policy(timeout=60)
+"""For what changes many links."""
 
 
 def serve(runtime: Runtime[GatewaySettings]) -> None:
@@ -45,7 +51,15 @@ def _managers(runtime: Runtime[GatewaySettings]) -> Managers:
     news = GrpcClient("news-manager", settings.news_manager, token=auth.token_for("news-manager"))
     runtime.health.add("news-manager", news.check, required=False)
     return Managers(
-        links=LinkClient(client("link-manager", settings.link_manager)),
+        links=LinkClient(
+            client("link-manager", settings.link_manager),
+            patient=HttpClient(
+                "link-manager",
+                settings.link_manager,
+                token=auth.token_for("link-manager"),
+                policy=_PATIENT,
+            ),
+        ),
         social_graph=SocialGraphClient(
             client("social-graph-manager", settings.social_graph_manager)
         ),

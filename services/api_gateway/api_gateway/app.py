@@ -18,6 +18,7 @@ from api_gateway.login import Login, add_login
 from api_gateway.news import add_news
 from api_gateway.sessions import Sessions
 from api_gateway.social import add_changes_of_following, add_lists_of_users
+from api_gateway.tags import add_tags
 from delinkcious.http import paths
 from delinkcious.http.app import RestApp, create_app
 from delinkcious.info import version_of
@@ -53,6 +54,7 @@ def create_gateway_app(
     add_tokens(app, managers.users, sessions)
     add_lists_of_links(app, managers.links, managers.users)
     add_changes_of_links(app, managers.links)
+    add_tags(app, managers.links)
     add_lists_of_users(app, managers.social_graph)
     add_changes_of_following(app, managers.social_graph, managers.users)
     add_news(app, managers.news)

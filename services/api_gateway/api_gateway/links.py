@@ -1,28 +1,32 @@
-"""Links and tags: the user's own, and what everybody may see of others'."""
+"""Links: the user's own, and what everybody may see of others'."""
 
 from flask import Response
 
 from api_gateway.authentication import authenticated
 from api_gateway.social import existing
-from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound
+from delinkcious.errors import AlreadyExists, FailedPrecondition, Gone, NotFound
 from delinkcious.http.app import RestApp, json_response, no_content
-from delinkcious.http.decode import ANY, QUERY, reads
+from delinkcious.http.decode import ANY, JSON, QUERY, reads
 from delinkcious.http.openapi import problems
 from delinkcious.object_model.links import LinkManager
 from delinkcious.object_model.users import Identity, UserManager
 from delinkcious.schemas.links import (
     AddLink,
+    BulkResultSchema,
+    ChangeLinks,
+    ChangesSchema,
+    ChangesSince,
     LinkFilters,
     LinkSchema,
     LinksSchema,
+    LookupSchema,
     NameLink,
-    TagsSchema,
     UpdateLink,
 )
 
 
 def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> None:
-    """Adds what reads links and tags. Pages pass through as the bytes that they came in."""
+    """Adds what reads links. Pages pass through as the bytes that they came in."""
 
     @app.get("/v1/links")
     @authenticated
@@ -32,18 +36,37 @@ def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> 
     def get_links(caller: Identity, wanted: LinkFilters) -> Response:
         """List your links.
 
-        Every filter that is given must match. `next_page_token` of one page is `start_token` of the
+        Every filter that is given must match; `q` is a query of its own. `next_page_token` of one page is `start_token` of the
         next; links added meanwhile are neither skipped nor repeated.
         """
         return json_response(links.get_links(wanted.to_query(caller.username)).body)
 
-    @app.get("/v1/tags")
+    @app.get("/v1/links/lookup")
     @authenticated
-    @app.output(TagsSchema, description="Your tags by name.")
-    @app.doc(tags=["Links"], operation_id="getTags")
-    def get_tags(caller: Identity) -> Response:
-        """List your tags, and on how many links each is."""
-        return json_response({"tags": links.get_tags(caller.username)})
+    @reads(app, NameLink, QUERY)
+    @app.output(LookupSchema, description="What is known of the URL.")
+    @app.doc(tags=["Links"], operation_id="lookUpLink")
+    def look_up(caller: Identity, link: NameLink) -> Response:
+        """Find out whether you have saved a URL.
+
+        And how many people have saved it publicly. URLs that differ only in form are the same.
+        """
+        return json_response(links.lookup(caller.username, link.url))
+
+    @app.get("/v1/changes")
+    @authenticated
+    @reads(app, ChangesSince, QUERY)
+    @app.output(ChangesSchema, description="What changed, oldest first.")
+    @app.doc(tags=["Links"], operation_id="getChanges", responses=problems(Gone))
+    def get_changes(caller: Identity, wanted: ChangesSince) -> Response:
+        """List what was added, changed or deleted.
+
+        Enough to mirror your collection: begin without `since`, and keep `next_token` for the next
+        time. Deletions are known for 90 days; a token from before them is answered with 410, and
+        then you begin again without one.
+        """
+        changes = links.get_changes(caller.username, since=wanted.since, page_size=wanted.page_size)
+        return json_response(changes.body)
 
     @app.get("/v1/users/<username:username>/links")
     @authenticated
@@ -90,6 +113,19 @@ def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
         `url` names it; what is left out stays as it is.
         """
         return json_response(links.update_link(caller.username, change.to_change()))
+
+    @app.post("/v1/links/bulk")
+    @authenticated
+    @reads(app, ChangeLinks, JSON)
+    @app.output(BulkResultSchema, description="What was done.")
+    @app.doc(tags=["Links"], operation_id="changeLinks")
+    def change_links(caller: Identity, wanted: ChangeLinks) -> Response:
+        """Change many links.
+
+        All of them or none, up to 1,000 in one call. If `q` finds more, `next_page_token` of the
+        answer is the `start_token` of the next call.
+        """
+        return json_response(links.bulk_change(caller.username, wanted.to_change()))
 
     @app.delete("/v1/links")
     @authenticated

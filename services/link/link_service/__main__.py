@@ -13,23 +13,27 @@ from link_service.events import CHECKED, to_check_result
 from link_service.http import create_link_app
 from link_service.manager import LinkManager
 from link_service.postgres import PostgresLinkStore
+from link_service.schedule import Schedule
 
 
-def _manager(runtime: Runtime[LinkSettings]) -> LinkManager:
+def _database(runtime: Runtime[LinkSettings]) -> Database:
     database = Database("link-db", runtime.settings.link_db)
     runtime.health.add("link-db", database.check)
-    return LinkManager(PostgresLinkStore(database), runtime.settings.max_links_per_user)
+    return database
 
 
 def serve(runtime: Runtime[LinkSettings]) -> None:
     """Answer requests."""
-    app = create_link_app(_manager(runtime), MutualAuth.from_settings(runtime.settings))
+    store = PostgresLinkStore(_database(runtime))
+    manager = LinkManager(store, runtime.settings.max_links_per_user)
+    app = create_link_app(manager, MutualAuth.from_settings(runtime.settings))
     runtime.serve_http(app, threads=runtime.settings.server_threads)
 
 
 async def work(runtime: Runtime[LinkSettings]) -> None:
-    """Publish the outbox, and take in the results of checks."""
-    manager = _manager(runtime)
+    """Publish the outbox, ask for checks that are due, and take in their results."""
+    database = _database(runtime)
+    manager = LinkManager(PostgresLinkStore(database), runtime.settings.max_links_per_user)
 
     async def record_check(event: Event) -> None:
         await asyncio.to_thread(manager.record_check, to_check_result(event.data))
@@ -39,6 +43,7 @@ async def work(runtime: Runtime[LinkSettings]) -> None:
         nats=runtime.settings.nats,
         outbox=Outbox("link-db", runtime.settings.link_db),
         subscriptions=[Subscription(LINKS, "link-checks", [CHECKED], record_check)],
+        also=[Schedule(database).run],
     )
 
 

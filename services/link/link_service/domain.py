@@ -1,5 +1,6 @@
 """The rules of links: what a URL, a title and a tag may be, and when two URLs are the same."""
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from delinkcious.object_model.links import (
     LinkChange,
     NewLink,
 )
+from link_service.search import fold
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _TRACKING: Final = re.compile(
@@ -31,6 +33,7 @@ _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _MAX_HOST_LENGTH: Final = 253
 _LOOSE_HOST: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?!$)|$))+")
+_TITLE_KEY_LENGTH: Final = 100
 _IPV6_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\]")
 
 
@@ -49,6 +52,11 @@ def normalize_url(url: str) -> str:
     path = _remove_dot_segments(_normalize_escapes(parts.path)) or "/"
     query = _without_tracking(_normalize_escapes(parts.query))
     return urlunsplit((scheme, _authority(parts, scheme), path, query, ""))
+
+
+def url_digest(normalized: str) -> bytes:
+    """Returns what a URL is found by: it may be too long for an index itself."""
+    return hashlib.sha256(normalized.encode()).digest()
 
 
 def _split(url: str) -> SplitResult:
@@ -127,7 +135,7 @@ def normalize_tag(tag: str) -> str:
     Raises:
         InvalidArgument: it is empty, too long, or has a comma or control characters.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag).lower())
+    folded = _fold_tag(tag)
     if any(unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} for c in tag) or "," in folded:
         raise InvalidArgument.of("tags", "a tag must not contain commas or control characters")
     name = " ".join(folded.split())
@@ -136,9 +144,23 @@ def normalize_tag(tag: str) -> str:
     return name
 
 
+def _fold_tag(tag: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag).lower())
+
+
 def normalize_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Returns the tags in their stored form, each once, sorted."""
     return tuple(sorted({normalize_tag(tag) for tag in tags}))
+
+
+def normalize_tag_prefix(prefix: str) -> str:
+    """Returns the form in which the beginning of a tag is looked for; "" if it begins none."""
+    return " ".join(_fold_tag(prefix).split()) if prefix.strip() else ""
+
+
+def title_key(title: str) -> str:
+    """Returns what titles are sorted by: without regard to case and accents, and not all of it."""
+    return " ".join(fold(title).split())[:_TITLE_KEY_LENGTH]
 
 
 def merge_tags(

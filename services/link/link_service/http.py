@@ -8,16 +8,23 @@ from pydantic import BaseModel
 from delinkcious.auth import MutualAuth
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
 from delinkcious.http.callers import allow
-from delinkcious.http.decode import ANY, QUERY, reads
+from delinkcious.http.decode import ANY, JSON, QUERY, reads
 from delinkcious.info import version_of
 from delinkcious.object_model.links import LinkManager
-from delinkcious.schemas.common import Username
+from delinkcious.schemas.common import Text, Username
 from delinkcious.schemas.links import (
     AddLink,
+    BulkResultSchema,
+    ChangeLinks,
+    ChangesSchema,
+    ChangesSince,
     LinkFilters,
     LinkSchema,
     LinksSchema,
+    LookupSchema,
     NameLink,
+    TagChangeSchema,
+    TagFilters,
     TagsSchema,
     UpdateLink,
 )
@@ -45,8 +52,32 @@ class UpdateLinkOf(UpdateLink, Owner):
     """A change of somebody's link."""
 
 
-class DeleteLinkOf(NameLink, Owner):
+class LinkOf(NameLink, Owner):
     """Names somebody's link."""
+
+
+class ChangeLinksOf(ChangeLinks, Owner):
+    """A change of many of somebody's links."""
+
+
+class ChangesOf(ChangesSince, Owner):
+    """Which changes of whose collection."""
+
+
+class TagsOf(TagFilters, Owner):
+    """Which tags of whom."""
+
+
+class TagOf(Owner):
+    """Names somebody's tag: not in the path, where HTTP clients take some names for folders."""
+
+    name: Text
+
+
+class RenameTagOf(TagOf):
+    """The new name of somebody's tag."""
+
+    new_name: Text
 
 
 def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
@@ -77,17 +108,64 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
 
     @app.delete("/links")
     @allow(GATEWAY)
-    @reads(app, DeleteLinkOf, QUERY)
+    @reads(app, LinkOf, QUERY)
     @app.output({}, status_code=204)
-    def delete_link(link: DeleteLinkOf) -> Response:
+    def delete_link(link: LinkOf) -> Response:
         manager.delete_link(link.username, link.url)
         return no_content()
 
+    @app.get("/links/lookup")
+    @allow(GATEWAY)
+    @reads(app, LinkOf, QUERY)
+    @app.output(LookupSchema)
+    def lookup(link: LinkOf) -> Response:
+        return json_response(manager.lookup(link.username, link.url))
+
+    @app.post("/links/bulk")
+    @allow(GATEWAY)
+    @reads(app, ChangeLinksOf, JSON)
+    @app.output(BulkResultSchema)
+    def change_links(wanted: ChangeLinksOf) -> Response:
+        return json_response(manager.bulk_change(wanted.username, wanted.to_change()))
+
+    @app.get("/changes")
+    @allow(GATEWAY)
+    @reads(app, ChangesOf, QUERY)
+    @app.output(ChangesSchema)
+    def get_changes(wanted: ChangesOf) -> Response:
+        changes = manager.get_changes(
+            wanted.username, since=wanted.since, page_size=wanted.page_size
+        )
+        return json_response(changes.body)
+
+    _add_tags(app, manager)
+    return app
+
+
+def _add_tags(app: RestApp, manager: LinkManager) -> None:
     @app.get("/tags")
     @allow(GATEWAY)
-    @reads(app, Owner, QUERY)
+    @reads(app, TagsOf, QUERY)
     @app.output(TagsSchema)
-    def get_tags(owner: Owner) -> Response:
-        return json_response({"tags": manager.get_tags(owner.username)})
+    def get_tags(wanted: TagsOf) -> Response:
+        page = manager.get_tags(
+            wanted.username,
+            prefix=wanted.prefix,
+            start_token=wanted.start_token,
+            page_size=wanted.page_size,
+        )
+        return json_response(page)
 
-    return app
+    @app.put("/tags")
+    @allow(GATEWAY)
+    @reads(app, RenameTagOf, JSON)
+    @app.output(TagChangeSchema)
+    def rename_tag(tag: RenameTagOf) -> Response:
+        return json_response({"links": manager.rename_tag(tag.username, tag.name, tag.new_name)})
+
+    @app.delete("/tags")
+    @allow(GATEWAY)
+    @reads(app, TagOf, QUERY)
+    @app.output(TagChangeSchema)
+    def delete_tag(tag: TagOf) -> Response:
+        return json_response({"links": manager.delete_tag(tag.username, tag.name)})

@@ -3,20 +3,26 @@
 from dataclasses import replace
 
 from delinkcious.object_model.links import (
+    BulkChange,
+    BulkResult,
+    ChangePage,
     CheckResult,
     Link,
     LinkChange,
     LinkPage,
     LinkQuery,
     LinkStatus,
+    Lookup,
     NewLink,
-    TagCount,
+    TagPage,
 )
-from link_service import events
+from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from link_service import bulk, events
 from link_service.domain import (
     check_change,
     check_new_link,
     merge_tags,
+    normalize_tag_prefix,
     normalize_tags,
     normalize_url,
 )
@@ -31,39 +37,73 @@ class LinkManager:
         self._max_links_per_user = max_links_per_user
 
     def get_links(self, query: LinkQuery) -> LinkPage:
-        return self._store.get_links(replace(query, tags=normalize_tags(query.tags)))
+        if query.tags:
+            query = replace(query, tags=normalize_tags(query.tags))
+        return self._store.get_links(query)
 
     def add_link(self, username: str, link: NewLink) -> Link:
         normalized = normalize_url(link.url)
         link = check_new_link(link)
-        with self._store.transaction() as transaction:
-            transaction.reserve(username, self._max_links_per_user)
-            url = transaction.save_url(normalized, link.url)
-            added = transaction.insert(username, url.id, link)
-            transaction.publish(events.link_event(events.ADDED, username, added))
-            if url.is_new:
-                transaction.publish(events.check_requested(url.id, link.url))
+        with self._store.change(username) as collection:
+            collection.reserve(self._max_links_per_user)
+            url = collection.save_url(normalized, link.url)
+            link = replace(link, title=link.title or url.title or "")
+            added = collection.insert(url.id, link)
+            collection.publish(events.link_event(events.ADDED, username, added))
+            title_wanted = link.title == "" and url.title is None
+            if url.is_new or title_wanted:
+                collection.publish(
+                    events.check_requested(url.id, link.url, title_wanted=title_wanted)
+                )
         return added
 
     def update_link(self, username: str, change: LinkChange) -> Link:
         normalized = normalize_url(change.url)
         change = check_change(change)
-        with self._store.transaction() as transaction:
-            link = transaction.lock(username, normalized)
-            changed = transaction.update(username, _apply(change, link))
-            transaction.publish(events.link_event(events.UPDATED, username, changed))
+        with self._store.change(username) as collection:
+            link = collection.find(normalized)
+            (changed,) = collection.update([(link, _apply(change, link))])
+            collection.publish(events.link_event(events.UPDATED, username, changed))
         return changed
 
     def delete_link(self, username: str, url: str) -> None:
         normalized = normalize_url(url)
-        with self._store.transaction() as transaction:
-            transaction.release(username)
-            link = transaction.lock(username, normalized)
-            transaction.delete(username, link)
-            transaction.publish(events.link_event(events.DELETED, username, link))
+        with self._store.change(username) as collection:
+            link = collection.find(normalized)
+            collection.delete([link])
+            collection.publish(events.link_event(events.DELETED, username, link))
 
-    def get_tags(self, username: str) -> list[TagCount]:
-        return self._store.get_tags(username)
+    def get_tags(
+        self,
+        username: str,
+        *,
+        prefix: str = "",
+        start_token: str | None = None,
+        page_size: int = MAX_PAGE_SIZE,
+    ) -> TagPage:
+        return self._store.get_tags(
+            username,
+            prefix=normalize_tag_prefix(prefix),
+            start_token=start_token,
+            page_size=page_size,
+        )
+
+    def rename_tag(self, username: str, name: str, new_name: str) -> int:
+        return bulk.rename_tag(self._store, username, name, new_name)
+
+    def delete_tag(self, username: str, name: str) -> int:
+        return bulk.delete_tag(self._store, username, name)
+
+    def bulk_change(self, username: str, change: BulkChange) -> BulkResult:
+        return bulk.change(self._store, username, change)
+
+    def lookup(self, username: str, url: str) -> Lookup:
+        return self._store.lookup(username, normalize_url(url))
+
+    def get_changes(
+        self, username: str, *, since: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> ChangePage:
+        return self._store.get_changes(username, since=since, page_size=page_size)
 
     def record_check(self, result: CheckResult) -> None:
         """Stores what a check found, for everybody who saved the URL."""

@@ -8,27 +8,37 @@ import copy
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
+
+import orjson
 
 from delinkcious.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from delinkcious.object_model.links import (
+    ChangePage,
     CheckResult,
     LastCheck,
     Link,
     LinkPage,
     LinkQuery,
     LinkStatus,
+    Lookup,
     NewLink,
+    Sort,
     TagCount,
+    TagPage,
     Visibility,
 )
 from delinkcious.object_model.paging import decode_token, encode_token
 from delinkcious.outbox import Entry
+from link_service import search
+from link_service.domain import title_key
 from link_service.ports import SavedUrl
+from link_service.queries import asked_for, decode_page_token, page_token
 
 
 @dataclass
@@ -36,23 +46,41 @@ class _Url:
     id: int
     status: LinkStatus = LinkStatus.PENDING
     last_check: LastCheck | None = None
+    due: bool = False
+    title: str | None = None
+
+
+@dataclass
+class _Collection:
+    """One user's links by the id of their URL, and what was deleted, each with its version."""
+
+    count: int = 0
+    version: int = 0
+    links: dict[int, Link] = field(default_factory=dict)
+    versions: dict[int, int] = field(default_factory=dict)
+    tombstones: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
 
 @dataclass
 class _State:
     next_id: int = 1
     urls: dict[str, _Url] = field(default_factory=dict)
-    links: dict[tuple[str, int], Link] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
+    collections: dict[str, _Collection] = field(default_factory=dict)
     events: list[Entry] = field(default_factory=list)
 
     def new_id(self) -> int:
         self.next_id += 1
         return self.next_id
 
+    def of(self, username: str) -> _Collection:
+        return self.collections.setdefault(username, _Collection())
+
     def current(self, url_id: int, link: Link) -> Link:
         url = next(url for url in self.urls.values() if url.id == url_id)
         return replace(link, status=url.status, last_check=url.last_check)
+
+    def links_of(self, username: str) -> list[Link]:
+        return [self.current(url_id, link) for url_id, link in self.of(username).links.items()]
 
 
 class InMemoryLinkStore:
@@ -68,70 +96,108 @@ class InMemoryLinkStore:
         return self._state.events
 
     @contextmanager
-    def transaction(self) -> Iterator["InMemoryLinkTransaction"]:
+    def change(self, username: str) -> Iterator["InMemoryLinkTransaction"]:
         with self._lock:
             before = copy.deepcopy(self._state)
             try:
-                yield InMemoryLinkTransaction(self._state)
+                yield InMemoryLinkTransaction(self._state, username)
             except BaseException:
                 self._state = before
                 raise
 
     def get_links(self, query: LinkQuery) -> LinkPage:
         with self._lock:
-            links = [
-                self._state.current(url_id, link)
-                for (username, url_id), link in self._state.links.items()
-                if username == query.username
-            ]
-        after = decode_token(query.start_token, (int, int)) if query.start_token else None
-        found = sorted(filter(partial(_matches, query), links), key=_sort_key, reverse=True)
-        rest = [link for link in found if after is None or _sort_key(link) < after]
+            links = self._state.links_of(query.username)
+        sort_key = partial(_sort_key, query.sort)
+        node = asked_for(query)
+        matching = [link for link in links if _matches(query, node, link)]
+        rest = sorted(matching, key=sort_key, reverse=query.descending)
+        if query.start_token:
+            after = decode_page_token(query)
+            beyond = [link for link in rest if _is_beyond(query, sort_key(link), after)]
+            rest = beyond
         page = rest[: query.page_size]
         more = len(rest) > query.page_size
-        return LinkPage.of(page, encode_token(*_sort_key(page[-1])) if more else None)
+        return LinkPage.of(page, page_token(query, *sort_key(page[-1])) if more else None)
 
-    def get_tags(self, username: str) -> list[TagCount]:
+    def get_tags(
+        self, username: str, *, prefix: str, start_token: str | None, page_size: int
+    ) -> TagPage:
+        after = str(decode_token(start_token, (str,))[0]) if start_token else ""
         with self._lock:
-            tags = Counter(
-                tag
-                for (owner, _), link in self._state.links.items()
-                if owner == username
-                for tag in link.tags
-            )
-        return [TagCount(name, count) for name, count in sorted(tags.items())]
+            tags = Counter(tag for link in self._state.links_of(username) for tag in link.tags)
+        rest = [
+            TagCount(name, count)
+            for name, count in sorted(tags.items())
+            if name > after and name.startswith(prefix)
+        ]
+        page, more = rest[:page_size], len(rest) > page_size
+        return TagPage(page, encode_token(page[-1].name) if more else None)
+
+    def lookup(self, username: str, normalized: str) -> Lookup:
+        with self._lock:
+            url = self._state.urls.get(normalized)
+            if url is None:
+                return Lookup(None, 0)
+            link = self._state.of(username).links.get(url.id)
+            saved = [c.links[url.id] for c in self._state.collections.values() if url.id in c.links]
+            public = [other for other in saved if other.visibility is Visibility.PUBLIC]
+            return Lookup(self._state.current(url.id, link) if link else None, len(public))
+
+    def get_changes(self, username: str, *, since: str | None, page_size: int) -> ChangePage:
+        position = _position(since)
+        with self._lock:
+            collection = self._state.of(username)
+            changes = list(collection.tombstones)
+            for link in self._state.links_of(username):
+                changed = {"type": "changed", "id": link.id, "link": link.to_json()}
+                changes.append((collection.versions[link.id], changed))
+        changes.sort(key=lambda change: (change[0], change[1]["id"]))
+        rest = [(v, change) for v, change in changes if (v, change["id"]) > position]
+        page = rest[:page_size]
+        last = (page[-1][0], page[-1][1]["id"]) if page else position
+        content = {
+            "changes": [_shown(change) for _, change in page],
+            "next_token": encode_token(*last),
+            "has_more": len(rest) > page_size,
+        }
+        return ChangePage(orjson.dumps(content))
 
     def record_check(self, normalized: str, result: CheckResult, status: LinkStatus) -> None:
         with self._lock:
             url = self._state.urls.get(normalized)
-            if url and (url.last_check is None or url.last_check.at < result.checked_at):
-                url.status = status
-                url.last_check = LastCheck(result.outcome, result.http_status, result.checked_at)
+            if url is None or (url.last_check and url.last_check.at >= result.checked_at):
+                return
+            url.title = result.title or url.title
+            changed, url.status = url.status is not status, status
+            url.last_check = LastCheck(result.outcome, result.http_status, result.checked_at)
+            for collection in self._state.collections.values():
+                if url.id in collection.links:
+                    _inform(collection, url.id, result.title, status_changed=changed)
 
 
 class InMemoryLinkTransaction:
-    """One transaction; see `link_service.ports.LinkTransaction`."""
+    """A change of one user's collection; see `link_service.ports.LinkTransaction`."""
 
-    def __init__(self, state: _State) -> None:
+    def __init__(self, state: _State, username: str) -> None:
         self._state = state
+        self._collection = state.of(username)
+        self._collection.version += 1
 
-    def reserve(self, username: str, limit: int) -> None:
-        if self._state.counts[username] >= limit:
+    def reserve(self, limit: int) -> None:
+        if self._collection.count >= limit:
             raise FailedPrecondition(f"You have {limit} links, which is as many as one may have.")
-        self._state.counts[username] += 1
-
-    def release(self, username: str) -> None:
-        self._state.counts[username] = max(0, self._state.counts[username] - 1)
+        self._collection.count += 1
 
     def save_url(self, normalized: str, url: str) -> SavedUrl:  # noqa: ARG002
         known = self._state.urls.get(normalized)
         if known:
-            return SavedUrl(known.id, is_new=False)
+            return SavedUrl(known.id, is_new=False, title=known.title)
         saved = self._state.urls[normalized] = _Url(self._state.new_id())
         return SavedUrl(saved.id, is_new=True)
 
-    def insert(self, username: str, url_id: int, link: NewLink) -> Link:
-        if (username, url_id) in self._state.links:
+    def insert(self, url_id: int, link: NewLink) -> Link:
+        if url_id in self._collection.links:
             raise AlreadyExists(f"You have saved {link.url} already.")
         now = datetime.now(UTC)
         added = Link(
@@ -146,54 +212,109 @@ class InMemoryLinkTransaction:
             created_at=now,
             updated_at=now,
         )
-        self._state.links[username, url_id] = added
-        return self._state.current(url_id, added)
+        return self._store(url_id, added)
 
-    def lock(self, username: str, normalized: str) -> Link:
+    def find(self, normalized: str) -> Link:
         url = self._state.urls.get(normalized)
-        if url is None or (username, url.id) not in self._state.links:
+        if url is None or url.id not in self._collection.links:
             raise NotFound("You have no such link.")
-        return self._state.current(url.id, self._state.links[username, url.id])
+        return self._state.current(url.id, self._collection.links[url.id])
 
-    def update(self, username: str, link: Link) -> Link:
-        key = self._key(username, link)
-        changed = self._state.links[key] = replace(link, updated_at=datetime.now(UTC))
-        return changed
+    def find_all(self, ids: Sequence[int]) -> list[Link]:
+        found = [
+            self._state.current(url_id, link)
+            for url_id, link in self._collection.links.items()
+            if link.id in ids
+        ]
+        return sorted(found, key=lambda link: link.id)
 
-    def delete(self, username: str, link: Link) -> None:
-        key = self._key(username, link)
-        del self._state.links[key]
-        if not any(url_id == key[1] for _, url_id in self._state.links):
-            urls = self._state.urls
-            self._state.urls = {name: url for name, url in urls.items() if url.id != key[1]}
+    def tagged(self, tag: str, limit: int) -> list[Link]:
+        ids = [link.id for link in self._collection.links.values() if tag in link.tags]
+        return self.find_all(ids[:limit])
+
+    def update(self, links: Iterable[tuple[Link, Link]]) -> list[Link]:
+        now = datetime.now(UTC)
+        return [self._store(self._url_of(old), replace(new, updated_at=now)) for old, new in links]
+
+    def delete(self, links: Sequence[Link]) -> None:
+        for link in links:
+            url_id = self._url_of(link)
+            del self._collection.links[url_id]
+            gone = {"type": "deleted", "id": link.id, "url": link.url}
+            stone = {**gone, "deleted_at": datetime.now(UTC)}
+            self._collection.tombstones.append((self._collection.version, stone))
+            self._collection.count = max(0, self._collection.count - 1)
+            self._forget_url(url_id)
+
+    def request_checks(self, links: Sequence[Link]) -> int:
+        wanted = {self._url_of(link) for link in links}
+        for url in self._state.urls.values():
+            url.due = url.due or url.id in wanted
+        return len(wanted)
 
     def publish(self, *events: Entry) -> None:
         self._state.events.extend(events)
 
-    def _key(self, username: str, link: Link) -> tuple[str, int]:
-        links = self._state.links
-        return next(
-            key for key, known in links.items() if known.id == link.id and key[0] == username
-        )
+    def _store(self, url_id: int, link: Link) -> Link:
+        self._collection.links[url_id] = link
+        self._collection.versions[link.id] = self._collection.version
+        return self._state.current(url_id, link)
+
+    def _url_of(self, link: Link) -> int:
+        links = self._collection.links.items()
+        return next(url_id for url_id, known in links if known.id == link.id)
+
+    def _forget_url(self, url_id: int) -> None:
+        if not any(url_id in c.links for c in self._state.collections.values()):
+            urls = self._state.urls
+            self._state.urls = {name: url for name, url in urls.items() if url.id != url_id}
 
 
-def _sort_key(link: Link) -> tuple[int, int]:
-    return int(link.created_at.timestamp() * 1_000_000), link.id
+def _inform(
+    collection: _Collection, url_id: int, title: str | None, *, status_changed: bool
+) -> None:
+    link = collection.links[url_id]
+    untitled = bool(title) and not link.title
+    if untitled:
+        collection.links[url_id] = replace(link, title=title or "")
+    if untitled or status_changed:
+        collection.version += 1
+        collection.versions[link.id] = collection.version
 
 
-def _matches(query: LinkQuery, link: Link) -> bool:
+def _position(since: str | None) -> tuple[int, int]:
+    if since is None:
+        return 0, 0
+    try:
+        version, link_id = decode_token(since, (int, int))
+    except InvalidArgument:
+        raise InvalidArgument.of("since", "is not a token of this list") from None
+    return int(version), int(link_id)
+
+
+def _shown(change: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "changed", "link": change["link"]} if "link" in change else change
+
+
+def _sort_key(sort: Sort, link: Link) -> tuple[int | str, int]:
+    if sort is Sort.TITLE:
+        return title_key(link.title), link.id
+    at = link.created_at if sort is Sort.CREATED else link.updated_at
+    return int(at.timestamp() * 1_000_000), link.id
+
+
+def _is_beyond(query: LinkQuery, key: tuple[Any, int], after: tuple[Any, ...]) -> bool:
+    return key < after if query.descending else key > after
+
+
+def _matches(query: LinkQuery, node: search.Node | None, link: Link) -> bool:
     texts = {
         "url_regex": link.url,
         "title_regex": link.title,
         "description_regex": link.description,
     }
     found = [_found(name, getattr(query, name), text) for name, text in texts.items()]
-    return (
-        all(found)
-        and set(query.tags) <= set(link.tags)
-        and query.status in {None, link.status}
-        and not (query.public_only and link.visibility is Visibility.PRIVATE)
-    )
+    return all(found) and (node is None or search.matches(node, link))
 
 
 def _found(name: str, regex: str | None, text: str) -> bool:

@@ -1,17 +1,20 @@
 """What the link manager needs from outside."""
 
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from delinkcious.object_model.links import (
+    ChangePage,
     CheckResult,
     Link,
     LinkPage,
     LinkQuery,
     LinkStatus,
+    Lookup,
     NewLink,
-    TagCount,
+    TagPage,
 )
 from delinkcious.outbox import Entry
 
@@ -22,26 +25,22 @@ class SavedUrl:
 
     Attributes:
         is_new: nobody had it before, so it has never been checked.
+        title: what its page calls itself, if a check has asked.
     """
 
     id: int
     is_new: bool
+    title: str | None = None
 
 
 class LinkTransaction(Protocol):
-    """What is done in one transaction, all of it or none."""
+    """A change of one user's collection, all of it or none; other changes of it wait."""
 
-    def reserve(self, username: str, limit: int) -> None:
-        """Counts one more link of the user; adds of the same user wait for one another here.
+    def reserve(self, limit: int) -> None:
+        """Counts one more link.
 
         Raises:
             FailedPrecondition: the user has ``limit`` links.
-        """
-        ...
-
-    def release(self, username: str) -> None:
-        """Counts one link of the user less; to be called before the link is locked, since adds
-        take the same two locks in that order.
         """
         ...
 
@@ -49,7 +48,7 @@ class LinkTransaction(Protocol):
         """Returns the URL of this normalised form, stored now if nobody has it."""
         ...
 
-    def insert(self, username: str, url_id: int, link: NewLink) -> Link:
+    def insert(self, url_id: int, link: NewLink) -> Link:
         """Stores a link.
 
         Raises:
@@ -57,20 +56,34 @@ class LinkTransaction(Protocol):
         """
         ...
 
-    def lock(self, username: str, normalized: str) -> Link:
-        """Returns a link that nobody else can change until the transaction ends.
+    def find(self, normalized: str) -> Link:
+        """Returns the user's link to a URL.
 
         Raises:
             NotFound: the user has no such link.
         """
         ...
 
-    def update(self, username: str, link: Link) -> Link:
-        """Stores the title, description, visibility and tags of a link that is locked."""
+    def find_all(self, ids: Sequence[int]) -> list[Link]:
+        """Returns the user's links with these ids, by id; the others are left out."""
         ...
 
-    def delete(self, username: str, link: Link) -> None:
-        """Removes a link that is locked, and its URL if nobody else has it."""
+    def tagged(self, tag: str, limit: int) -> list[Link]:
+        """Returns some of the user's links that have a tag."""
+        ...
+
+    def update(self, links: Iterable[tuple[Link, Link]]) -> list[Link]:
+        """Stores title, description, visibility and tags of links: each as it was and as it is to
+        be. Returns them as they are now.
+        """
+        ...
+
+    def delete(self, links: Sequence[Link]) -> None:
+        """Removes links, the URLs that nobody has any more, and counts the links off."""
+        ...
+
+    def request_checks(self, links: Sequence[Link]) -> int:
+        """Makes the URLs of links due for a check; returns how many that are."""
         ...
 
     def publish(self, *events: Entry) -> None:
@@ -81,22 +94,39 @@ class LinkTransaction(Protocol):
 class LinkStore(Protocol):
     """Where links are kept."""
 
-    def transaction(self) -> AbstractContextManager[LinkTransaction]:
-        """Begins a transaction, committed if the block ends well."""
+    def change(self, username: str) -> AbstractContextManager[LinkTransaction]:
+        """Begins a change of a user's collection, committed if the block ends well."""
         ...
 
     def get_links(self, query: LinkQuery) -> LinkPage:
-        """Returns a page of links, newest first.
+        """Returns a page of links.
 
         Raises:
-            InvalidArgument: a regular expression is wrong, or takes too long.
+            InvalidArgument: the query is wrong, or a regular expression takes too long.
         """
         ...
 
-    def get_tags(self, username: str) -> list[TagCount]:
-        """Returns the user's tags by name."""
+    def get_tags(
+        self, username: str, *, prefix: str, start_token: str | None, page_size: int
+    ) -> TagPage:
+        """Returns a page of the user's tags by name."""
+        ...
+
+    def lookup(self, username: str, normalized: str) -> Lookup:
+        """Returns the user's link to a URL, and how many people saved it publicly."""
+        ...
+
+    def get_changes(self, username: str, *, since: str | None, page_size: int) -> ChangePage:
+        """Returns what changed since a token.
+
+        Raises:
+            InvalidArgument: the token is none of ours.
+            Gone: deletions since then are no longer known.
+        """
         ...
 
     def record_check(self, normalized: str, result: CheckResult, status: LinkStatus) -> None:
-        """Stores the result of a check unless a newer one is there; an unknown URL is no error."""
+        """Stores the result of a check unless a newer one is there, with everybody who saved the
+        URL; an unknown URL is no error.
+        """
         ...

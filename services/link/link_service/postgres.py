@@ -1,7 +1,6 @@
-"""The link store on Postgres: SQL and nothing else."""
+"""The link store on Postgres: SQL and nothing else. Changes are made in `transaction`."""
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -9,70 +8,100 @@ import orjson
 import psycopg
 from psycopg import Connection
 
-from delinkcious import outbox
 from delinkcious.database import Database
-from delinkcious.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from delinkcious.errors import Gone, InvalidArgument
 from delinkcious.object_model.links import (
+    ChangePage,
     CheckResult,
     Link,
     LinkPage,
     LinkQuery,
     LinkStatus,
-    NewLink,
+    Lookup,
     TagCount,
+    TagPage,
+    Visibility,
 )
-from delinkcious.object_model.paging import encode_token
-from delinkcious.outbox import Entry
-from link_service.ports import SavedUrl
-from link_service.queries import LINK_JSON, URL_COLUMNS, page_of_links
+from delinkcious.object_model.paging import decode_token, encode_token
+from link_service.domain import title_key, url_digest
+from link_service.queries import LINK_JSON, URL_COLUMNS, Statement, page_of_links, page_token
+from link_service.search import search_vector
+from link_service.transaction import PostgresLinkTransaction
 
 _REGEX_TIMEOUT: Final = "1s"
+_OWNERS_AT_ONCE: Final = 200
 
-_RESERVE: Final = """
-    INSERT INTO collections AS c (username, link_count)
-    SELECT %(username)s, 1 WHERE %(limit)s > 0
-    ON CONFLICT (username) DO UPDATE SET link_count = c.link_count + 1
-        WHERE c.link_count < %(limit)s
-    RETURNING link_count
+TAGS: Final = """
+    SELECT tag, links FROM tag_counts
+    WHERE username = %s AND tag > %s AND tag >= %s AND starts_with(tag, %s)
+    ORDER BY tag LIMIT %s
 """
-_INSERT: Final = f"""
-    WITH link AS (
-        INSERT INTO links (username, url_id, url, title, description, tags, visibility)
-        VALUES (%(username)s, %(url_id)s, %(url)s, %(title)s, %(description)s, %(tags)s,
-                %(visibility)s)
-        ON CONFLICT (username, url_id) DO NOTHING
-        RETURNING *
+LOOKUP: Final = f"""
+    SELECT (
+        SELECT {LINK_JSON}
+        FROM (SELECT links.*, {URL_COLUMNS} FROM links
+              WHERE links.username = %(username)s AND links.url_id = u.id) l
+    ), (
+        SELECT count(*) FROM links WHERE links.url_id = u.id AND links.visibility = 'public'
     )
-    SELECT {LINK_JSON}
-    FROM (SELECT link.*, {URL_COLUMNS} FROM link JOIN urls u ON u.id = link.url_id) l
+    FROM urls u WHERE u.digest = %(digest)s
 """
-_LOCK: Final = f"""
-    SELECT {LINK_JSON}
+_COLLECTION: Final = "SELECT version, forgotten FROM collections WHERE username = %s"
+CHANGES: Final = f"""
+    WITH page AS (
+        (SELECT version, id, NULL::text AS deletion FROM links
+         WHERE username = %(username)s AND (version, id) > (%(version)s, %(id)s)
+         ORDER BY version, id LIMIT %(limit)s)
+        UNION ALL
+        (SELECT version, link_id, json_build_object(
+             'type', 'deleted', 'id', link_id, 'url', url, 'deleted_at', deleted_at)::text
+         FROM tombstones
+         WHERE username = %(username)s AND (version, link_id) > (%(version)s, %(id)s)
+         ORDER BY version, link_id LIMIT %(limit)s)
+        ORDER BY version, id LIMIT %(limit)s
+    )
+    SELECT coalesce(l.deletion, '{{"type":"changed","link":' || {LINK_JSON} || '}}'),
+           l.at_version, l.at_id
     FROM (
-        SELECT links.*, {URL_COLUMNS}
-        FROM links JOIN urls u ON u.id = links.url_id
-        WHERE links.username = %(username)s AND u.digest = %(digest)s
-        FOR UPDATE OF links
+        SELECT page.version AS at_version, page.id AS at_id, page.deletion, links.*, {URL_COLUMNS}
+        FROM page
+        LEFT JOIN links ON links.id = page.id AND page.deletion IS NULL
+        LEFT JOIN urls u ON u.id = links.url_id
     ) l
-"""
-_UPDATE: Final = f"""
-    WITH link AS (
-        UPDATE links SET title = %(title)s, description = %(description)s, tags = %(tags)s,
-                         visibility = %(visibility)s, updated_at = now()
-        WHERE id = %(id)s
-        RETURNING *
-    )
-    SELECT {LINK_JSON}
-    FROM (SELECT link.*, {URL_COLUMNS} FROM link JOIN urls u ON u.id = link.url_id) l
-"""
-_INSERT_TAGS: Final = """
-    INSERT INTO link_tags (username, tag, created_at, link_id)
-    SELECT %(username)s, unnest(%(tags)s::text[]), %(created_at)s, %(link_id)s
-    ON CONFLICT DO NOTHING
+    ORDER BY l.at_version, l.at_id
 """
 _RECORD_CHECK: Final = """
-    UPDATE urls SET status = %s, outcome = %s, http_status = %s, checked_at = %s
+    UPDATE urls SET status = %s, outcome = %s, http_status = %s, checked_at = %s,
+                    check_due_at = NULL, check_asked_at = NULL,
+                    title = coalesce(%s, title)
     WHERE digest = %s AND (checked_at IS NULL OR checked_at < %s)
+"""
+_OWNERS_BEHIND: Final = """
+    SELECT l.username FROM links l JOIN urls u ON u.id = l.url_id
+    WHERE u.digest = %(digest)s AND (l.status <> u.status OR (l.title = '' AND %(titled)s))
+    ORDER BY l.username LIMIT %(limit)s
+"""
+_BUMP_VERSIONS: Final = """
+    WITH locked AS (
+        SELECT username FROM collections WHERE username = ANY(%s) ORDER BY username FOR UPDATE
+    )
+    UPDATE collections c SET version = c.version + 1 FROM locked WHERE c.username = locked.username
+"""
+_FOLLOW_STATUS: Final = """
+    UPDATE links l SET status = u.status, version = c.version
+    FROM urls u, collections c
+    WHERE u.digest = %s AND l.url_id = u.id AND l.username = ANY(%s) AND c.username = l.username
+      AND l.status <> u.status
+"""
+_UNTITLED: Final = """
+    SELECT l.id, l.username, l.url, l.description, l.tags, l.visibility
+    FROM links l JOIN urls u ON u.id = l.url_id
+    WHERE u.digest = %s AND l.username = ANY(%s) AND l.title = ''
+"""
+_SET_TITLE: Final = """
+    UPDATE links l SET title = %(title)s, title_key = %(title_key)s, search = %(search)s::tsvector,
+                       version = c.version
+    FROM collections c WHERE l.id = %(id)s AND c.username = l.username
 """
 
 
@@ -83,178 +112,157 @@ class PostgresLinkStore:
         self._database = database
 
     @contextmanager
-    def transaction(self) -> Iterator["PostgresLinkTransaction"]:
+    def change(self, username: str) -> Iterator[PostgresLinkTransaction]:
         with self._database.transaction() as connection:
-            yield PostgresLinkTransaction(connection)
+            yield PostgresLinkTransaction(connection, username)
 
     def get_links(self, query: LinkQuery) -> LinkPage:
-        statement, parameters = page_of_links(query)
+        statement = page_of_links(query)
         with self._database.connection() as connection:
             if query.url_regex or query.title_regex or query.description_regex:
-                rows = _search(connection, statement, parameters)
+                rows = _search(connection, statement)
             else:
-                rows = connection.execute(statement, parameters).fetchall()
-        return _page(rows, query.page_size)
+                rows = connection.execute(statement.sql, statement.parameters).fetchall()
+        return _page(query, rows)
 
-    def get_tags(self, username: str) -> list[TagCount]:
-        statement = """
-            SELECT tag, count(*) FROM link_tags WHERE username = %s
-            GROUP BY tag ORDER BY tag COLLATE "C"
-        """
+    def get_tags(
+        self, username: str, *, prefix: str, start_token: str | None, page_size: int
+    ) -> TagPage:
+        after = decode_token(start_token, (str,))[0] if start_token else ""
+        parameters = [username, after, prefix, prefix, page_size + 1]
         with self._database.connection() as connection:
-            return [TagCount(*row) for row in connection.execute(statement, [username])]
+            tags = [TagCount(*row) for row in connection.execute(TAGS, parameters)]
+        more = len(tags) > page_size
+        return TagPage(tags[:page_size], encode_token(tags[page_size - 1].name) if more else None)
+
+    def lookup(self, username: str, normalized: str) -> Lookup:
+        parameters = {"username": username, "digest": url_digest(normalized)}
+        with self._database.connection() as connection:
+            row = connection.execute(LOOKUP.encode(), parameters).fetchone()
+        if row is None:
+            return Lookup(None, 0)
+        return Lookup(Link.from_json(orjson.loads(row[0])) if row[0] else None, row[1])
+
+    def get_changes(self, username: str, *, since: str | None, page_size: int) -> ChangePage:
+        with self._database.connection() as connection:
+            collection = connection.execute(_COLLECTION, [username]).fetchone() or (0, 0)
+            position = _position(since, *collection)
+            rows = connection.execute(
+                CHANGES.encode(),
+                {
+                    "username": username,
+                    "version": position[0],
+                    "id": position[1],
+                    "limit": page_size + 1,
+                },
+            ).fetchall()
+        return _changes(rows, position, page_size)
 
     def record_check(self, normalized: str, result: CheckResult, status: LinkStatus) -> None:
-        at = result.checked_at
+        at, digest = result.checked_at, url_digest(normalized)
         with self._database.connection() as connection:
             connection.execute(
                 _RECORD_CHECK,
-                [status.value, result.outcome, result.http_status, at, _digest(normalized), at],
+                [status.value, result.outcome, result.http_status, at, result.title, digest, at],
             )
+            # Apart from that: owners are locked before URLs everywhere else. Should this end
+            # between the two, the event comes again.
+            while self._inform_owners(digest, result.title):
+                pass
+
+    def _inform_owners(self, digest: bytes, title: str | None) -> bool:
+        with self._database.transaction() as connection:
+            behind = {"digest": digest, "titled": bool(title), "limit": _OWNERS_AT_ONCE}
+            owners = [row[0] for row in connection.execute(_OWNERS_BEHIND, behind)]
+            if not owners:
+                return False
+            connection.execute(_BUMP_VERSIONS, [owners])
+            connection.execute(_FOLLOW_STATUS, [digest, owners])
+            if title:
+                _set_titles(connection, title, digest, owners)
+        return True
 
 
-class PostgresLinkTransaction:
-    """One transaction; see `link_service.ports.LinkTransaction`."""
-
-    def __init__(self, connection: Connection[Any]) -> None:
-        self._connection = connection
-
-    def reserve(self, username: str, limit: int) -> None:
-        parameters = {"username": username, "limit": limit}
-        if self._connection.execute(_RESERVE, parameters).fetchone() is None:
-            raise FailedPrecondition(f"You have {limit} links, which is as many as one may have.")
-
-    def release(self, username: str) -> None:
-        self._connection.execute(
-            "UPDATE collections SET link_count = link_count - 1"
-            " WHERE username = %s AND link_count > 0",
-            [username],
+def _set_titles(
+    connection: Connection[Any], title: str, digest: bytes, owners: Sequence[str]
+) -> None:
+    """Gives a title to the links that nobody gave one."""
+    for number, username, url, description, tags, visibility in connection.execute(
+        _UNTITLED, [digest, owners]
+    ).fetchall():
+        vector = search_vector(
+            username,
+            url=url,
+            title=title,
+            description=description,
+            tags=tuple(tags),
+            visibility=Visibility(visibility),
+        )
+        connection.execute(
+            _SET_TITLE,
+            {"id": number, "title": title, "title_key": title_key(title), "search": vector},
         )
 
-    def save_url(self, normalized: str, url: str) -> SavedUrl:
-        digest = _digest(normalized)
-        while True:
-            # The row lock keeps the URL from being removed before the link to it is committed.
-            known = self._connection.execute(
-                "SELECT id FROM urls WHERE digest = %s FOR KEY SHARE", [digest]
-            ).fetchone()
-            if known:
-                return SavedUrl(known[0], is_new=False)
-            saved = self._connection.execute(
-                "INSERT INTO urls (digest, url) VALUES (%s, %s)"
-                " ON CONFLICT DO NOTHING RETURNING id",
-                [digest, url],
-            ).fetchone()
-            if saved:
-                return SavedUrl(saved[0], is_new=True)
 
-    def insert(self, username: str, url_id: int, link: NewLink) -> Link:
-        parameters = {
-            "username": username,
-            "url_id": url_id,
-            "url": link.url,
-            "title": link.title,
-            "description": link.description,
-            "tags": list(link.tags),
-            "visibility": link.visibility.value,
-        }
-        inserted = self._one(_INSERT, parameters)
-        if inserted is None:
-            raise AlreadyExists(f"You have saved {link.url} already.")
-        self._insert_tags(username, inserted, link.tags)
-        return inserted
-
-    def lock(self, username: str, normalized: str) -> Link:
-        link = self._one(_LOCK, {"username": username, "digest": _digest(normalized)})
-        if link is None:
-            raise NotFound("You have no such link.")
-        return link
-
-    def update(self, username: str, link: Link) -> Link:
-        tags = list(link.tags)
-        changed = self._one(
-            _UPDATE,
-            {
-                "id": link.id,
-                "title": link.title,
-                "description": link.description,
-                "tags": tags,
-                "visibility": link.visibility.value,
-            },
-        )
-        if changed is None:
-            raise NotFound("You have no such link.")
-        self._connection.execute(
-            "DELETE FROM link_tags WHERE link_id = %s AND tag <> ALL(%s)", [link.id, tags]
-        )
-        self._insert_tags(username, changed, link.tags)
-        return changed
-
-    def delete(self, username: str, link: Link) -> None:  # noqa: ARG002
-        execute = self._connection.execute
-        row = execute("DELETE FROM links WHERE id = %s RETURNING url_id", [link.id]).fetchone()
-        url_id = row[0] if row else None
-        # Two statements: the second sees what those committed for whom the first had to wait.
-        execute("SELECT FROM urls WHERE id = %s FOR UPDATE", [url_id])
-        execute(
-            "DELETE FROM urls u WHERE id = %s"
-            " AND NOT EXISTS (SELECT FROM links l WHERE l.url_id = u.id)",
-            [url_id],
-        )
-
-    def publish(self, *events: Entry) -> None:
-        outbox.append(self._connection, events)
-
-    def _insert_tags(self, username: str, link: Link, tags: tuple[str, ...]) -> None:
-        if tags:
-            self._connection.execute(
-                _INSERT_TAGS,
-                {
-                    "username": username,
-                    "tags": list(tags),
-                    "created_at": link.created_at,
-                    "link_id": link.id,
-                },
-            )
-
-    def _one(self, statement: str, parameters: dict[str, Any]) -> Link | None:
-        row = self._connection.execute(statement.encode(), parameters).fetchone()
-        return Link.from_json(orjson.loads(row[0])) if row else None
-
-
-def _search(
-    connection: Connection[Any], statement: bytes, parameters: dict[str, Any]
-) -> list[tuple[str, int, int]]:
+def _search(connection: Connection[Any], statement: Statement) -> list[Any]:
     """Runs a query with regular expressions, which may be wrong or take for ever."""
     try:
         with connection.transaction():
             connection.execute(f"SET LOCAL statement_timeout = '{_REGEX_TIMEOUT}'".encode())
-            return connection.execute(statement, parameters).fetchall()
+            return connection.execute(statement.sql, statement.parameters).fetchall()
     except psycopg.errors.InvalidRegularExpression:
         raise InvalidArgument.of(
-            _wrong_regex(connection, parameters), "is not a regular expression"
+            _wrong_regex(connection, statement), "is not a regular expression"
         ) from None
     except psycopg.errors.QueryCanceled:
-        field = next(name for name in parameters if name.endswith("_regex"))
+        field = next(name for name in statement.parameters if name.endswith("_regex"))
         raise InvalidArgument.of(field, "takes too long to match") from None
 
 
-def _wrong_regex(connection: Connection[Any], parameters: dict[str, Any]) -> str:
-    fields = [name for name in parameters if name.endswith("_regex")]
+def _wrong_regex(connection: Connection[Any], statement: Statement) -> str:
+    fields = [name for name in statement.parameters if name.endswith("_regex")]
     for field in fields:
         try:
-            connection.execute("SELECT '' ~* %s", [parameters[field]])
+            connection.execute("SELECT '' ~* %s", [statement.parameters[field]])
         except psycopg.errors.InvalidRegularExpression:
             return field
     return fields[0]
 
 
-def _page(rows: list[tuple[str, int, int]], page_size: int) -> LinkPage:
-    shown = rows[:page_size]
+def _page(query: LinkQuery, rows: Sequence[Any]) -> LinkPage:
+    shown = rows[: query.page_size]
     links = ",".join(row[0] for row in shown)
-    token = f'"{encode_token(*shown[-1][1:])}"' if len(rows) > page_size else "null"
+    more = len(rows) > query.page_size
+    token = f'"{page_token(query, *shown[-1][1:])}"' if more else "null"
     return LinkPage(f'{{"links":[{links}],"next_page_token":{token}}}'.encode())
 
 
-def _digest(normalized: str) -> bytes:
-    return hashlib.sha256(normalized.encode()).digest()
+_Position = tuple[int, int, int]
+
+
+def _position(since: str | None, version: int, forgotten: int) -> _Position:
+    """Returns the change and the link that were seen last, and from which version on deletions have
+    to be known: who began without a token has no need of those before.
+    """
+    if since is None:
+        return 0, 0, version
+    try:
+        seen, link_id, complete_from = decode_token(since, (int, int, int))
+    except InvalidArgument:
+        raise InvalidArgument.of("since", "is not a token of this list") from None
+    if forgotten > max(int(seen), int(complete_from)):
+        raise Gone(
+            "That is too long ago: what was deleted since is not known. Begin without since."
+        )
+    return int(seen), int(link_id), int(complete_from)
+
+
+def _changes(rows: Sequence[Any], position: _Position, page_size: int) -> ChangePage:
+    shown = rows[:page_size]
+    changes = ",".join(row[0] for row in shown)
+    seen, link_id = shown[-1][1:] if shown else position[:2]
+    token = encode_token(seen, link_id, position[2])
+    more = "true" if len(rows) > page_size else "false"
+    return ChangePage(
+        f'{{"changes":[{changes}],"next_token":"{token}","has_more":{more}}}'.encode()
+    )

@@ -1,14 +1,21 @@
 """The SQL that reads pages of links: one statement for each combination of filters.
 
 The texts are few and stay the same, so Postgres prepares each of them once for a connection. The
-rows come out as the JSON of the API, built by Postgres itself.
+rows come out as the JSON of the API, built by Postgres itself. How each is served, and by which
+index, is told in docs/search.md.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from delinkcious.object_model.links import LinkQuery
-from delinkcious.object_model.paging import decode_token
+from delinkcious.errors import InvalidArgument
+from delinkcious.object_model.links import LinkQuery, Sort, Visibility
+from delinkcious.object_model.paging import Key, decode_token, encode_token
+from link_service import search
+from link_service.search import Condition, Node
+from link_service.search.nodes import And, HasStatus, HasVisibility, Tagged
 
 LINK_JSON: Final = """
     (SELECT row_to_json(fields)::text FROM (SELECT
@@ -21,62 +28,205 @@ LINK_JSON: Final = """
 """
 """The JSON of the API from a row of `links` with the columns of its URL, under the name ``l``."""
 
-URL_COLUMNS: Final = "u.status, u.outcome, u.http_status, u.checked_at"
+URL_COLUMNS: Final = "u.outcome, u.http_status, u.checked_at"
 
-# The page is cut before the JSON is built: Postgres would build it for rows that it then drops.
+WALK: Final = 1000
+"""How many of the first links are looked through before an index is asked for all that match."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """What a list is sorted by: the column, and how its values get into a page token and back."""
+
+    name: str
+    to_key: str
+    from_key: str
+    type: type[Key]
+
+
+_MICROSECONDS: Final = "(extract(epoch FROM l.{0}) * 1000000)::bigint"
+_TIME: Final = "'epoch'::timestamptz + %(after_key)s * interval '1 microsecond'"
+_COLUMNS: Final[Mapping[Sort, _Column]] = {
+    Sort.CREATED: _Column("created_at", _MICROSECONDS.format("created_at"), _TIME, int),
+    Sort.UPDATED: _Column("updated_at", _MICROSECONDS.format("updated_at"), _TIME, int),
+    Sort.TITLE: _Column("title_key", "l.title_key", "%(after_key)s", str),
+}
+
+# Whichever way the rows are found, the page is cut before JSON is built: Postgres would build it
+# for rows that it then drops.
 _PAGE: Final = f"""
-    SELECT {LINK_JSON}, (extract(epoch FROM l.created_at) * 1000000)::bigint, l.id
+    WITH {{found}}
+    SELECT {LINK_JSON}, {{to_key}}, l.id
     FROM (
         SELECT l.*, {URL_COLUMNS}
-        FROM links l JOIN urls u ON u.id = l.url_id
-        WHERE l.username = %(username)s {{filters}}
-        ORDER BY l.created_at DESC, l.id DESC
-        LIMIT %(limit)s
+        FROM page JOIN links l ON l.id = page.id JOIN urls u ON u.id = l.url_id
     ) l
-    ORDER BY l.created_at DESC, l.id DESC
+    ORDER BY {{order}}
+"""
+
+# In the order of an index, until the page is full.
+_IN_ORDER: Final = """
+    page AS (
+        SELECT l.id FROM links l
+        WHERE l.username = %(username)s {after} {conditions}
+        ORDER BY {order} LIMIT %(limit)s
+    )
+"""
+
+# The links of one tag are kept in their order.
+_OF_TAG: Final = """
+    page AS (
+        SELECT l.id FROM link_tags t JOIN links l ON l.id = t.link_id
+        WHERE t.username = %(username)s AND t.tag = %(tag)s {after} {conditions}
+        ORDER BY {order} LIMIT %(limit)s
+    )
+"""
+
+# What many links match is found among the first; what few match, in the index, which knows no
+# order. OFFSET 0 keeps Postgres from reading the user's whole collection beside that index.
+_SEARCH: Final = """
+    walk AS MATERIALIZED (
+        SELECT l.id FROM (
+            SELECT * FROM links l WHERE l.username = %(username)s {after}
+            ORDER BY {order} LIMIT %(walk)s
+        ) l
+        WHERE true {conditions} ORDER BY {order} LIMIT %(limit)s
+    ),
+    found AS (
+        SELECT l.id FROM (SELECT * FROM links l WHERE true {conditions} OFFSET 0) l
+        WHERE (SELECT count(*) FROM walk) < %(limit)s AND l.username = %(username)s {after}
+        ORDER BY {order} LIMIT %(limit)s
+    ),
+    page AS (
+        SELECT id FROM walk WHERE (SELECT count(*) FROM walk) = %(limit)s
+        UNION ALL SELECT id FROM found
+    )
 """
 
 _FILTERS: Final = {
     "url_regex": "AND l.url ~* %(url_regex)s",
     "title_regex": "AND l.title ~* %(title_regex)s",
     "description_regex": "AND l.description ~* %(description_regex)s",
-    "status": "AND u.status = %(status)s",
-    "public_only": "AND l.visibility = 'public'",
-    "after_id": """
-        AND (l.created_at, l.id)
-            < ('epoch'::timestamptz + %(after_time)s * interval '1 microsecond', %(after_id)s)
-    """,
 }
-_HAS_TAG: Final = """
-    AND EXISTS (SELECT FROM link_tags t WHERE t.username = l.username AND t.tag = %(tag{n})s
-                AND t.created_at = l.created_at AND t.link_id = l.id)
-"""
 
 
-def page_of_links(query: LinkQuery) -> tuple[bytes, dict[str, Any]]:
-    """Returns the statement and its parameters; it asks for one row more than the page has, which
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A query of Postgres, with its parameters by name."""
+
+    sql: bytes
+    parameters: Mapping[str, Any]
+
+
+def page_of_links(query: LinkQuery) -> Statement:
+    """Returns the statement that reads a page; it asks for one row more than the page has, which
     tells whether there is a next page.
 
     Raises:
-        InvalidArgument: the page token is wrong.
+        InvalidArgument: the query or the page token is wrong.
     """
-    given: dict[str, Any] = {
-        "url_regex": query.url_regex,
-        "title_regex": query.title_regex,
-        "description_regex": query.description_regex,
-        "status": query.status.value if query.status else None,
-        "public_only": query.public_only or None,
-    }
+    tag, condition = _condition(query)
+    limit = query.page_size + 1
+    parameters = {name: getattr(query, name) for name in _FILTERS if getattr(query, name)}
+    parameters |= {"username": query.username, "limit": limit, "walk": WALK + limit}
+    if tag is not None:
+        parameters["tag"] = tag
     if query.start_token:
-        given["after_time"], given["after_id"] = decode_token(query.start_token, (int, int))
-    parameters = {name: value for name, value in given.items() if value is not None}
-    statement = _statement(tuple(parameters), len(query.tags))
-    parameters |= {f"tag{number}": tag for number, tag in enumerate(query.tags)}
-    return statement, {**parameters, "username": query.username, "limit": query.page_size + 1}
+        parameters["after_key"], parameters["after_id"] = decode_page_token(query)
+    statement = _statement(
+        _way(tag, condition),
+        condition.sql if condition else "",
+        tuple(name for name in _FILTERS if name in parameters),
+        query.sort,
+        descending=query.descending,
+        goes_on=query.start_token is not None,
+    )
+    if condition:
+        parameters |= condition.parameters
+    return Statement(statement, parameters)
 
 
-@lru_cache(maxsize=256)
-def _statement(filters: tuple[str, ...], tags: int) -> bytes:
-    conditions = [_FILTERS[name] for name in filters if name in _FILTERS]
-    conditions += [_HAS_TAG.replace("{n}", str(number)) for number in range(tags)]
-    return _PAGE.format(filters=" ".join(conditions)).encode()
+def page_token(query: LinkQuery, *key: Key) -> str:
+    """Returns the token of the page that begins after a row with this sort key and id."""
+    return encode_token(_list_name(query), *key)
+
+
+def decode_page_token(query: LinkQuery) -> tuple[Key, ...]:
+    """Returns the sort key and the id after which the page begins.
+
+    Raises:
+        InvalidArgument: the token is of another list, or none of ours.
+    """
+    kinds = (str, _COLUMNS[query.sort].type, int)
+    name, *key = decode_token(query.start_token or "", kinds)
+    if name != _list_name(query):
+        raise InvalidArgument.of("start_token", "is not a page token of this list")
+    return tuple(key)
+
+
+def _list_name(query: LinkQuery) -> str:
+    return f"{query.sort}-{'desc' if query.descending else 'asc'}"
+
+
+def _condition(query: LinkQuery) -> tuple[str | None, Condition | None]:
+    """Returns the tag whose links are to be looked through, if that is the best way, and what else
+    has to hold.
+    """
+    node = asked_for(query)
+    if node is None:
+        return None, None
+    tags, rest = search.lift_tags(node)
+    if len(tags) == 1 and query.sort is Sort.CREATED:
+        condition = search.condition(rest, query.username) if rest else None
+        if condition is None or not condition.indexable:
+            return tags[0], condition
+    return None, search.condition(node, query.username)
+
+
+def asked_for(query: LinkQuery) -> Node | None:
+    """Returns everything that a query asks for but regular expressions; None if that is all.
+
+    Raises:
+        InvalidArgument: the text of the query is wrong.
+    """
+    parts: list[Node] = [Tagged(tag) for tag in query.tags]
+    if query.q and (node := search.parse(query.q)):
+        parts.append(node)
+    if query.status:
+        parts.append(HasStatus(query.status))
+    if query.public_only:
+        parts.append(HasVisibility(Visibility.PUBLIC))
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def _way(tag: str | None, condition: Condition | None) -> str:
+    if tag is not None:
+        return _OF_TAG
+    return _SEARCH if condition is not None and condition.indexable else _IN_ORDER
+
+
+@lru_cache(maxsize=1024)
+def _statement(
+    way: str,
+    condition: str,
+    filters: tuple[str, ...],
+    sort: Sort,
+    *,
+    descending: bool,
+    goes_on: bool,
+) -> bytes:
+    column = _COLUMNS[sort]
+    direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
+    order = f"l.{column.name} {direction}, l.id {direction}"
+    after = f"AND (l.{column.name}, l.id) {beyond} ({column.from_key}, %(after_id)s)"
+    conditions = [_FILTERS[name] for name in filters]
+    if condition:
+        conditions.append(f"AND ({condition})")
+    if way is _OF_TAG:
+        order = order.replace("l.created_at", "t.created_at").replace("l.id", "t.link_id")
+        after = after.replace("l.created_at", "t.created_at").replace("l.id", "t.link_id")
+    found = way.format(after=after if goes_on else "", conditions=" ".join(conditions), order=order)
+    shown = f"l.{column.name} {direction}, l.id {direction}"
+    return _PAGE.format(found=found, to_key=column.to_key, order=shown).encode()

@@ -86,7 +86,7 @@ def test_deleting_answers_204_and_nothing(http: FlaskClient) -> None:
 def test_tags_are_counted(http: FlaskClient) -> None:
     add(http, tags=["a"])
     response = http.get("/tags", query_string=ALICE, headers=GATEWAY)
-    assert body_of(response) == {"tags": [{"name": "a", "count": 1}]}
+    assert body_of(response) == {"tags": [{"name": "a", "count": 1}], "next_page_token": None}
 
 
 def test_a_link_may_come_as_a_form_or_in_the_query(http: FlaskClient) -> None:
@@ -149,5 +149,10 @@ def test_the_document_has_every_call(app: RestApp) -> None:
         ("/links", "post"),
         ("/links", "put"),
         ("/links", "delete"),
+        ("/links/lookup", "get"),
+        ("/links/bulk", "post"),
+        ("/changes", "get"),
         ("/tags", "get"),
+        ("/tags", "put"),
+        ("/tags", "delete"),
     }

@@ -153,7 +153,7 @@ def test_tags_are_counted(manager: LinkManager) -> None:
     manager.add_link("alice", NewLink(f"{URL}1", tags=("b", "a")))
     manager.add_link("alice", NewLink(f"{URL}2", tags=("b",)))
     manager.add_link("bob", NewLink(f"{URL}3", tags=("c",)))
-    assert manager.get_tags("alice") == [TagCount("a", 1), TagCount("b", 2)]
+    assert manager.get_tags("alice").tags == [TagCount("a", 1), TagCount("b", 2)]
 
 
 def test_one_check_serves_everybody_who_saved_the_url(manager: LinkManager) -> None:

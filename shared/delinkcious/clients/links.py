@@ -2,25 +2,48 @@
 
 from dataclasses import asdict
 
-from delinkcious.http.client import HttpClient
-from delinkcious.object_model.links import Link, LinkChange, LinkPage, LinkQuery, NewLink, TagCount
+from delinkcious.http.client import HttpClient, Reply
+from delinkcious.object_model.links import (
+    BulkChange,
+    BulkResult,
+    ChangePage,
+    Link,
+    LinkChange,
+    LinkPage,
+    LinkQuery,
+    Lookup,
+    NewLink,
+    Sort,
+    TagCount,
+    TagPage,
+)
+from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 
 class LinkClient:
-    """A `LinkManager` that is another process."""
+    """A `LinkManager` that is another process.
 
-    def __init__(self, http: HttpClient) -> None:
+    Args:
+        patient: for what takes its time, as the change of a thousand links does; by default the
+            same as for everything else.
+    """
+
+    def __init__(self, http: HttpClient, *, patient: HttpClient | None = None) -> None:
         self._http = http
+        self._patient = patient or http
 
     def get_links(self, query: LinkQuery) -> LinkPage:
         parameters = {
             "username": query.username,
+            "q": query.q,
             "url_regex": query.url_regex,
             "title_regex": query.title_regex,
             "description_regex": query.description_regex,
             "tag": query.tags,
             "status": query.status,
             "public_only": "true" if query.public_only else None,
+            "sort": query.sort if query.sort is not Sort.CREATED else None,
+            "order": query.order,
             "start_token": query.start_token,
             "page_size": query.page_size,
         }
@@ -37,6 +60,49 @@ class LinkClient:
     def delete_link(self, username: str, url: str) -> None:
         self._http.request("DELETE", "/links", query={"username": username, "url": url})
 
-    def get_tags(self, username: str) -> list[TagCount]:
-        reply = self._http.get("/tags", {"username": username})
-        return [TagCount(**tag) for tag in reply.json()["tags"]]
+    def get_tags(
+        self,
+        username: str,
+        *,
+        prefix: str = "",
+        start_token: str | None = None,
+        page_size: int = MAX_PAGE_SIZE,
+    ) -> TagPage:
+        wanted = {"prefix": prefix or None, "start_token": start_token, "page_size": page_size}
+        page = self._http.get("/tags", {"username": username, **wanted}).json()
+        return TagPage([TagCount(**tag) for tag in page["tags"]], page["next_page_token"])
+
+    def rename_tag(self, username: str, name: str, new_name: str) -> int:
+        body = {"username": username, "name": name, "new_name": new_name}
+        return _links(self._patient.request("PUT", "/tags", json=body))
+
+    def delete_tag(self, username: str, name: str) -> int:
+        query = {"username": username, "name": name}
+        return _links(self._patient.request("DELETE", "/tags", query=query))
+
+    def bulk_change(self, username: str, change: BulkChange) -> BulkResult:
+        body = {"username": username, **asdict(change)}
+        result = self._patient.request("POST", "/links/bulk", json=body).json()
+        return BulkResult(
+            found=result["found"],
+            changed=tuple(result["changed"]),
+            deleted=tuple(result["deleted"]),
+            checks=result["checks"],
+            next_page_token=result["next_page_token"],
+        )
+
+    def lookup(self, username: str, url: str) -> Lookup:
+        found = self._http.get("/links/lookup", {"username": username, "url": url}).json()
+        link = found["link"]
+        return Lookup(Link.from_json(link) if link else None, found["saved_by"])
+
+    def get_changes(
+        self, username: str, *, since: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> ChangePage:
+        wanted = {"username": username, "since": since, "page_size": page_size}
+        return ChangePage(self._http.get("/changes", wanted).body)
+
+
+def _links(reply: Reply) -> int:
+    number: int = reply.json()["links"]
+    return number

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE
+from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 MAX_URL_LENGTH: Final = 2048
 MAX_TITLE_LENGTH: Final = 500
@@ -16,6 +16,7 @@ MAX_DESCRIPTION_LENGTH: Final = 10_000
 MAX_TAG_LENGTH: Final = 64
 MAX_TAGS: Final = 50
 MAX_REGEX_LENGTH: Final = 200
+MAX_QUERY_LENGTH: Final = 1000
 
 
 class Visibility(StrEnum):
@@ -31,6 +32,21 @@ class LinkStatus(StrEnum):
     PENDING = "pending"
     VALID = "valid"
     INVALID = "invalid"
+
+
+class Sort(StrEnum):
+    """What a list of links is sorted by; ties by id."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    TITLE = "title"
+
+
+class Order(StrEnum):
+    """Which end of a list comes first."""
+
+    ASCENDING = "asc"
+    DESCENDING = "desc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +133,36 @@ class LinkPage:
 
 @dataclass(frozen=True, slots=True)
 class LinkQuery:
-    """Which links of a user to return, newest first. Every filter that is given must match.
+    """Which links of a user to return. Every filter that is given must match.
 
     Attributes:
+        q: in the query language (docs/search.md).
         url_regex: a POSIX regular expression, case-insensitive, that matches anywhere in the URL;
             the other two likewise.
         tags: the link has all of them.
         public_only: leaves out the private ones, for everybody but the owner.
+        order: by default the newest first, and titles from A to Z.
     """
 
     username: str
+    q: str | None = None
     url_regex: str | None = None
     title_regex: str | None = None
     description_regex: str | None = None
     tags: tuple[str, ...] = ()
     status: LinkStatus | None = None
     public_only: bool = False
+    sort: Sort = Sort.CREATED
+    order: Order | None = None
     start_token: str | None = None
     page_size: int = DEFAULT_PAGE_SIZE
+
+    @property
+    def descending(self) -> bool:
+        """Whether the greatest come first."""
+        if self.order is None:
+            return self.sort is not Sort.TITLE
+        return self.order is Order.DESCENDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +197,79 @@ class TagCount:
 
 
 @dataclass(frozen=True, slots=True)
+class TagPage:
+    """A page of tags by name."""
+
+    tags: Sequence[TagCount]
+    next_page_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What is known of a URL: the user's own link to it, if any, and how many people saved it
+    publicly.
+    """
+
+    link: Link | None
+    saved_by: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """What changed in a collection, kept as the JSON document of the API."""
+
+    body: bytes
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """The changes, decoded."""
+        changes: list[dict[str, Any]] = orjson.loads(self.body)["changes"]
+        return changes
+
+    @property
+    def next_token(self) -> str:
+        """Where the changes after these begin."""
+        token: str = orjson.loads(self.body)["next_token"]
+        return token
+
+
+@dataclass(frozen=True, slots=True)
+class BulkChange:
+    """What to do with many links of a user, named by their ids or by a query.
+
+    Attributes:
+        ids: of links; those that the user does not have are passed over.
+        q: in the query language; with ``start_token``, goes on behind the links of the call before.
+        delete: excludes every other change.
+        check: have them checked soon, whatever was found before.
+    """
+
+    ids: tuple[int, ...] | None = None
+    q: str | None = None
+    start_token: str | None = None
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    visibility: Visibility | None = None
+    delete: bool = False
+    check: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BulkResult:
+    """What a bulk change did: how many links it found, and the ids of those that it changed.
+
+    Attributes:
+        next_page_token: how to go on when the query found more than one call changes.
+    """
+
+    found: int
+    changed: tuple[int, ...]
+    deleted: tuple[int, ...]
+    checks: int
+    next_page_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """What a check of a URL found.
 
@@ -190,7 +291,11 @@ class LinkManager(Protocol):
     """Keeps the links of all users. ``username`` is who owns them, known to be authentic."""
 
     def get_links(self, query: LinkQuery) -> LinkPage:
-        """Returns a page of links, newest first."""
+        """Returns a page of links.
+
+        Raises:
+            InvalidArgument: the query or the page token is wrong.
+        """
         ...
 
     def add_link(self, username: str, link: NewLink) -> Link:
@@ -220,6 +325,56 @@ class LinkManager(Protocol):
         """
         ...
 
-    def get_tags(self, username: str) -> list[TagCount]:
-        """Returns the user's tags by name."""
+    def get_tags(
+        self,
+        username: str,
+        *,
+        prefix: str = "",
+        start_token: str | None = None,
+        page_size: int = MAX_PAGE_SIZE,
+    ) -> TagPage:
+        """Returns a page of the user's tags by name, those that begin with ``prefix``."""
+        ...
+
+    def rename_tag(self, username: str, name: str, new_name: str) -> int:
+        """Renames a tag on every link, merging it with one that has the new name already.
+
+        Returns how many links had it.
+
+        Raises:
+            NotFound: no link of the user has that tag.
+            InvalidArgument: naming the name that is no tag.
+        """
+        ...
+
+    def delete_tag(self, username: str, name: str) -> int:
+        """Takes a tag from every link and returns how many had it.
+
+        Raises:
+            NotFound: no link of the user has that tag.
+        """
+        ...
+
+    def bulk_change(self, username: str, change: BulkChange) -> BulkResult:
+        """Changes up to 1,000 links in one transaction.
+
+        Raises:
+            InvalidArgument: nothing to do, links named in two ways, or a wrong query.
+        """
+        ...
+
+    def lookup(self, username: str, url: str) -> Lookup:
+        """Says whether the user has a link to a URL, and how many people saved it publicly."""
+        ...
+
+    def get_changes(
+        self, username: str, *, since: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> ChangePage:
+        """Returns what was added, changed or deleted since a token, oldest first; without a token,
+        every link.
+
+        Raises:
+            InvalidArgument: the token is none of ours.
+            Gone: deletions since then are no longer known: begin afresh.
+        """
         ...

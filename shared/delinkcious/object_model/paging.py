@@ -15,7 +15,7 @@ from delinkcious.errors import InvalidArgument
 
 DEFAULT_PAGE_SIZE: Final = 20
 MAX_PAGE_SIZE: Final = 1000
-MAX_TOKEN_LENGTH: Final = 512
+MAX_TOKEN_LENGTH: Final = 1024
 
 Key = str | int
 

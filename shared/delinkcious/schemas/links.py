@@ -1,22 +1,28 @@
 """Links on the wire: between clients, the gateway and the link service."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from delinkcious.object_model.links import (
     MAX_DESCRIPTION_LENGTH,
+    MAX_QUERY_LENGTH,
     MAX_REGEX_LENGTH,
+    MAX_TAG_LENGTH,
     MAX_TAGS,
     MAX_TITLE_LENGTH,
     MAX_URL_LENGTH,
+    BulkChange,
     LinkChange,
     LinkQuery,
     LinkStatus,
     NewLink,
+    Order,
+    Sort,
     Visibility,
 )
+from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_TOKEN_LENGTH
 from delinkcious.schemas.common import Paging, Text
 
 Url = Annotated[
@@ -39,6 +45,16 @@ Regex = Annotated[
         min_length=1,
         max_length=MAX_REGEX_LENGTH,
         description="a POSIX regular expression that matches anywhere, without regard to case",
+    ),
+]
+
+Query = Annotated[
+    Text,
+    Field(
+        min_length=1,
+        max_length=MAX_QUERY_LENGTH,
+        description='words, `"phrases"`, `-not`, `OR`, `(…)`, `tag:x`, `is:invalid`, …',
+        examples=['python "event loop" -tag:old'],
     ),
 ]
 
@@ -81,30 +97,138 @@ class TagSchema(BaseModel):
 
 
 class TagsSchema(BaseModel):
-    """The tags of a user."""
+    """A page of the tags of a user."""
 
     tags: list[TagSchema]
+    next_page_token: str | None
+
+
+class TagFilters(Paging):
+    """Which tags."""
+
+    prefix: Text = Field("", max_length=MAX_TAG_LENGTH, description="what the name begins with")
+    page_size: int = Field(MAX_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+
+
+class RenameTag(BaseModel):
+    """The new name of a tag; that of another tag merges the two."""
+
+    name: Text = Field(min_length=1, max_length=MAX_TAG_LENGTH * 2, examples=["python"])
+
+
+class TagChangeSchema(BaseModel):
+    """What the change of a tag did."""
+
+    links: int = Field(description="how many links had the tag")
+
+
+class LookupSchema(BaseModel):
+    """What is known of a URL."""
+
+    link: LinkSchema | None = Field(description="your own link to it, if you have one")
+    saved_by: int = Field(description="how many people saved it publicly")
+
+
+class ChangedSchema(BaseModel):
+    """A link that was added or changed, as it is now."""
+
+    type: Literal["changed"]
+    link: LinkSchema
+
+
+class DeletedSchema(BaseModel):
+    """A link that is gone."""
+
+    type: Literal["deleted"]
+    id: int
+    url: str
+    deleted_at: datetime
+
+
+class ChangesSchema(BaseModel):
+    """What changed, oldest first."""
+
+    changes: list[ChangedSchema | DeletedSchema]
+    next_token: str = Field(description="`since` of the next call")
+    has_more: bool = Field(description="whether there is more to be had at once")
+
+
+class ChangesSince(BaseModel):
+    """Which changes."""
+
+    since: str | None = Field(
+        None,
+        max_length=MAX_TOKEN_LENGTH,
+        description="`next_token` of the call before; left out to get every link",
+    )
+    page_size: int = Field(DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+
+
+class ChangeLinks(BaseModel):
+    """Links, named by `ids` or by `q`, and what to do with them."""
+
+    ids: list[Annotated[int, Field(ge=1, lt=2**63)]] | None = Field(None, max_length=MAX_PAGE_SIZE)
+    q: Query | None = None
+    start_token: str | None = Field(
+        None,
+        max_length=MAX_TOKEN_LENGTH,
+        description="`next_page_token` of the call before, with the same `q`",
+    )
+    add_tags: Tags = []
+    remove_tags: Tags = []
+    visibility: Visibility | None = None
+    delete: bool = Field(False, description="goes with nothing else")
+    check: bool = Field(False, description="have them checked soon")
+
+    def to_change(self) -> BulkChange:
+        """Returns the change."""
+        return BulkChange(
+            ids=None if self.ids is None else tuple(self.ids),
+            q=self.q,
+            start_token=self.start_token,
+            add_tags=tuple(self.add_tags),
+            remove_tags=tuple(self.remove_tags),
+            visibility=self.visibility,
+            delete=self.delete,
+            check=self.check,
+        )
+
+
+class BulkResultSchema(BaseModel):
+    """What a change of many links did."""
+
+    found: int = Field(description="how many links were looked at")
+    changed: list[int] = Field(description="the ids of those that were not yet as wanted")
+    deleted: list[int]
+    checks: int = Field(description="how many URLs will be checked")
+    next_page_token: str | None = Field(description="how to go on, if the query finds more")
 
 
 class LinkFilters(Paging):
     """Which links; every filter that is given must match."""
 
+    q: Query | None = None
     url_regex: Regex | None = None
     title_regex: Regex | None = None
     description_regex: Regex | None = None
     tag: tuple[Text, ...] = Field((), max_length=MAX_TAGS, description="repeat it: all must match")
     status: LinkStatus | None = None
+    sort: Sort = Sort.CREATED
+    order: Order | None = Field(None, description="by default `desc`, but `asc` for titles")
 
     def to_query(self, username: str, *, public_only: bool = False) -> LinkQuery:
         """Returns the query for the links of a user."""
         return LinkQuery(
             username=username,
+            q=self.q,
             url_regex=self.url_regex,
             title_regex=self.title_regex,
             description_regex=self.description_regex,
             tags=self.tag,
             status=self.status,
             public_only=public_only,
+            sort=self.sort,
+            order=self.order,
             start_token=self.start_token,
             page_size=self.page_size,
         )
