@@ -17,9 +17,6 @@ MAX_LENGTH: Final = 1_000
 MAX_TERMS: Final = 50
 MAX_NESTING: Final = 20
 
-_QUOTATION_MARKS: Final = str.maketrans("“”„‟", '""""')
-"""What telephones and word processors make of a quotation mark."""
-
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _SOMETHING: Final = 'a word, a "phrase" or a condition such as tag:news'
 _TEXT: Final = 'a word or a "phrase"'
@@ -37,7 +34,7 @@ def parse(q: str) -> Node:
     if len(q) > MAX_LENGTH:
         raise InvalidArgument.of("q", f"must be at most {MAX_LENGTH} characters long")
     try:
-        parsed = cast("_Parsed", _parser().parse(q.translate(_QUOTATION_MARKS)))
+        parsed = cast("_Parsed", _parser().parse(q))
     except UnexpectedInput as error:
         raise _unexpected(error, len(q)) from None
     node = _certain(parsed)
@@ -99,7 +96,7 @@ class _Nodes(Transformer[Token, _Parsed]):
         return node.part if isinstance(node, Not) else Not(node)
 
     def group(self, parenthesis: Token, part: _Parsed) -> _Parsed:
-        if not isinstance(part, _Sign) and _depth(part) >= MAX_NESTING:
+        if not isinstance(part, _Sign) and _depth(part) > MAX_NESTING:
             raise _expected(f"at most {MAX_NESTING} levels of parentheses", _start(parenthesis))
         return part
 
@@ -161,15 +158,15 @@ def _unexpected(error: UnexpectedInput, length: int) -> InvalidArgument:
     """Says in a user's words what the parser ran into."""
     if not isinstance(error, UnexpectedToken):  # no other character begins nothing
         return _expected("a second quotation mark to close this one", error.pos_in_stream or 0)
-    position = length if error.token.type == "$END" else error.token.start_pos
-    before = error.state.value_stack[-1:]
-    match before:
+    token = error.token
+    position = length if token.type == "$END" else token.start_pos
+    match error.state.value_stack[-1:]:
         case [Token(type="FIELD") as name]:
             return _missing_value(name)
-        case [Token(type="_OR")]:
-            return _expected(f"{_SOMETHING} after OR", position)
-        case [Token(type="MINUS")]:
-            return _expected(f"{_SOMETHING} after -", position)
+        case [Token(type="_OR" | "MINUS") as operator]:
+            return _expected(f"{_SOMETHING} after {operator}", position)
+    if token.type == "_OR":
+        return _expected(f"{_SOMETHING} before OR", position)
     if "_RPAR" in error.expected:
         return _expected("a closing parenthesis", position)
     if not error.expected:
