@@ -15,7 +15,7 @@ MAX_WORD_LENGTH: Final = 100
 """Characters of a word that count: longer words are the same if they begin the same."""
 
 _ACCENTS_FROM: Final = 200
-"""Combining classes from here on are marks above, below and around a letter (Unicode, 3.11)."""
+"""Combining classes from here on are accents above, below and around a letter (UAX 44, 5.7.4)."""
 
 _POINTS: Final = range(10, 37)
 """Combining classes of the points of Hebrew, Arabic and Syriac, which most writers leave out."""
