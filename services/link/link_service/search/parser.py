@@ -11,7 +11,7 @@ from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken, v_a
 from delinkcious.errors import InvalidArgument
 from link_service.search.fields import READERS, TEXTS
 from link_service.search.nodes import And, Field, Node, Not, Or, Untagged, Words
-from link_service.search.text import query_words
+from link_service.text import query_words
 
 MAX_LENGTH: Final = 1_000
 MAX_TERMS: Final = 50

@@ -18,7 +18,7 @@ from link_service.search.lexemes import (
     visibility_lexeme,
 )
 from link_service.search.nodes import Field
-from link_service.search.text import url_words, words
+from link_service.text import url_words, words
 
 MAX_POSITION: Final = 16_383
 """Postgres knows no higher position in a tsvector. Words beyond it are not found."""

@@ -20,7 +20,7 @@ from link_service.search.nodes import (
     Untagged,
     Words,
 )
-from link_service.search.text import words
+from link_service.text import words
 
 WORDS = ["a", "ab", "abc", "b", "ba", "é", "Ab", "東", "東京", "한국", "it's", "x" * 101, "\\", "…"]
 TAGS = ["a", "ab", "b a", "it's", 'a"b', "\\", "東京", "é", "🎉", "#a", "“a”"]
