@@ -13,6 +13,7 @@ Node = dict[str, Any]
 
 _REF: Final = "#/components/schemas/"
 _JSON: Final = "application/json"
+_FORM: Final = "application/x-www-form-urlencoded"
 _WORDS: Final = {"string": "text", "integer": "whole number", "boolean": "true or false"}
 
 
@@ -38,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call. Fields of ``body`` may be JSON, a form, or query parameters."""
+    """A call. ``encodings`` says how the fields of ``body`` may be sent."""
 
     id: str
     method: str
@@ -48,6 +49,7 @@ class Call:
     access: str
     parameters: list[Field]
     body: list[Field]
+    encodings: str
     answers: list[Answer]
     curl: str
 
@@ -77,7 +79,8 @@ def sections_of(document: Node) -> list[Section]:
 
 def _call(document: Node, path: str, method: str, operation: Node) -> Call:
     body = _body(document, operation)
-    places = {"path"} if body else {"path", "query"}
+    as_form = _FORM in operation.get("requestBody", {}).get("content", ())
+    places = {"path"} if as_form else {"path", "query"}
     return Call(
         id=operation["operationId"],
         method=method.upper(),
@@ -96,6 +99,7 @@ def _call(document: Node, path: str, method: str, operation: Node) -> Call:
             if given["in"] in places
         ],
         body=list(_fields(document, body)),
+        encodings="JSON, a form, or the same as query parameters" if as_form else "JSON",
         answers=[
             _answer(document, status, answer) for status, answer in operation["responses"].items()
         ],

@@ -58,6 +58,11 @@ _PATH_PARAMETERS: Final[dict[str, Node]] = {
     "username": TypeAdapter(Username).json_schema(),
     "secret": {"type": "string", "examples": ["dlf_…"]},
     "token_id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [7]},
+    "name": {
+        "type": "string",
+        "description": "of the tag; percent-encoded, a slash too",
+        "examples": ["python"],
+    },
 }
 _CONVERTER: Final = re.compile(r"<(?:[^<:]+:)?([^>]+)>")
 

@@ -5,7 +5,7 @@ from flask import Response
 from api_gateway.authentication import authenticated
 from delinkcious.errors import NotFound
 from delinkcious.http.app import RestApp, json_response
-from delinkcious.http.decode import JSON, QUERY, reads
+from delinkcious.http.decode import ANY, QUERY, reads
 from delinkcious.http.openapi import problems
 from delinkcious.object_model.links import LinkManager
 from delinkcious.object_model.users import Identity
@@ -32,7 +32,7 @@ def add_tags(app: RestApp, links: LinkManager) -> None:
 
     @app.put("/v1/tags/<path:name>")
     @authenticated
-    @reads(app, RenameTag, JSON)
+    @reads(app, RenameTag, ANY)
     @app.output(TagChangeSchema, description="It has the new name.")
     @app.doc(tags=["Links"], operation_id="renameTag", responses=problems(NotFound))
     def rename_tag(caller: Identity, name: str, tag: RenameTag) -> Response:

@@ -79,6 +79,15 @@ def test_every_call_is_on_the_page_with_a_curl_command(page: Page, http: FlaskCl
         assert re.search(rf'curl {verb}"\$URL{example}"', text)
 
 
+def test_the_page_says_how_a_body_may_be_sent(html: str) -> None:
+    for call, encodings in (
+        ("changeLinks", "JSON"),
+        ("addLink", "JSON, a form, or the same as query parameters"),
+    ):
+        section = html[html.index(f'aria-labelledby="{call}"') :]
+        assert section[section.index("Body: ") :].startswith(f"Body: {encodings}<")
+
+
 def test_the_page_loads_and_runs_nothing(page: Page) -> None:
     assert not {"script", "img", "link", "iframe", "object", "form"} & set(page.tags)
     assert not [name for name in page.attributes if name.startswith("on") or name == "style"]

@@ -1,4 +1,4 @@
-"""Links and tags through the gateway."""
+"""Links through the gateway: adding, changing, deleting and listing them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -121,14 +121,6 @@ def test_a_page_passes_through_as_the_bytes_that_it_came_in(
     app = build(replace(managers, links=links))
     response = app.test_client().get("/v1/links", headers={"Access-Token": alice.token})
     assert (response.data, response.content_type) == (body, "application/json")
-
-
-def test_tags_are_counted(alice: Caller) -> None:
-    alice.post("/v1/links", json={"url": f"{URL}1", "tags": ["a", "b"]})
-    alice.post("/v1/links", json={"url": f"{URL}2", "tags": ["b"]})
-    assert alice.get("/v1/tags").json == {
-        "tags": [{"name": "a", "count": 1}, {"name": "b", "count": 2}]
-    }
 
 
 def test_everybody_sees_the_public_links_of_a_user_and_nobody_the_private_ones(
