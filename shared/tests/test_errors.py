@@ -43,6 +43,7 @@ def test_the_statuses_are_those_of_the_standards() -> None:
         "not-found": 404,
         "already-exists": 409,
         "failed-precondition": 409,
+        "gone": 410,
         "payload-too-large": 413,
         "unsupported-media-type": 415,
         "resource-exhausted": 429,
