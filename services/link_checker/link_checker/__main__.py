@@ -34,6 +34,7 @@ def _checker(settings: LinkCheckerSettings, stop: threading.Event) -> LinkChecke
         fetcher,
         timeout=settings.link_checker_timeout,
         max_redirects=settings.link_checker_max_redirects,
+        max_page_bytes=settings.link_checker_max_page_bytes,
     )
     return ObservedChecker(checker)
 

@@ -1,11 +1,13 @@
 """The check: does the page behind a URL answer?"""
 
+from contextlib import nullcontext
 from time import monotonic
 from typing import Final, Protocol
 
 from delinkcious.errors import InvalidArgument
 from link_checker.domain import Finding, Outcome, outcome_of_status
-from link_checker.fetch import Answer, Method, NoAnswer
+from link_checker.page import Page
+from link_checker.request import Answer, Method, NoAnswer
 from link_checker.urls import ForbiddenUrl, WebUrl
 
 _ERROR: Final = 400
@@ -16,8 +18,10 @@ _SHARE_OF_HEAD: Final = 0.5
 class Web(Protocol):
     """Whoever makes requests: `link_checker.fetch.Fetcher`, or a double."""
 
-    def fetch(self, method: Method, url: WebUrl, seconds: float) -> Answer:
-        """Makes one request, without following redirects.
+    def fetch(
+        self, method: Method, url: WebUrl, seconds: float, page: Page | None = None
+    ) -> Answer:
+        """Makes one request, without following redirects, and hands over the page.
 
         Raises:
             NoAnswer: it failed.
@@ -31,51 +35,57 @@ class Checker:
     Args:
         timeout: seconds that a check may take, with all its redirects.
         max_redirects: how many are followed.
+        max_page_bytes: how much of a page is read for its title.
     """
 
-    def __init__(self, web: Web, *, timeout: float, max_redirects: int) -> None:
+    def __init__(
+        self, web: Web, *, timeout: float, max_redirects: int, max_page_bytes: int
+    ) -> None:
         self._web = web
         self._timeout = timeout
         self._max_redirects = max_redirects
+        self._max_page_bytes = max_page_bytes
 
-    def check(self, url: str) -> Finding:
+    def check(self, url: str, *, title_wanted: bool = False) -> Finding:
         """Returns what became of the request for a URL, after the redirects."""
-        try:
-            return self._follow(WebUrl.parse(url), monotonic() + self._timeout)
-        except InvalidArgument:
-            return Finding(Outcome.INVALID_URL)
-        except NoAnswer as failure:
-            return Finding(failure.outcome, failure.status)
+        with Page(self._max_page_bytes) if title_wanted else nullcontext() as page:
+            try:
+                return self._follow(WebUrl.parse(url), monotonic() + self._timeout, page)
+            except InvalidArgument:
+                return Finding(Outcome.INVALID_URL)
+            except NoAnswer as failure:
+                return Finding(failure.outcome, failure.status)
 
-    def _follow(self, url: WebUrl, deadline: float) -> Finding:
-        answer = self._ask(url, deadline)
-        for _ in range(self._max_redirects):
+    def _follow(self, url: WebUrl, deadline: float, page: Page | None) -> Finding:
+        for _ in range(self._max_redirects + 1):
+            answer = self._ask(url, deadline, page)
             if answer.location is None:
-                break
-            answer = self._ask(_next(answer.location), deadline)
-        if answer.location is not None:
-            return Finding(Outcome.TOO_MANY_REDIRECTS, answer.status)
-        return Finding(outcome_of_status(answer.status), answer.status)
+                outcome = outcome_of_status(answer.status)
+                return Finding(outcome, answer.status, page.title if page else None)
+            url = _next(url, answer.location)
+        return Finding(Outcome.TOO_MANY_REDIRECTS, answer.status)
 
-    def _ask(self, url: WebUrl, deadline: float) -> Answer:
+    def _ask(self, url: WebUrl, deadline: float, page: Page | None) -> Answer:
         """Asks with HEAD, which costs the server least, and believes it only if all is well.
 
         Many servers refuse a HEAD, or answer it as no browser would ever see it; so unless they
-        could not be reached at all, what a GET says counts.
+        could not be reached at all, what a GET says counts. Where a page is wanted there must be a
+        GET, and nothing else is asked.
         """
-        try:
-            answer = self._web.fetch("HEAD", url, (deadline - monotonic()) * _SHARE_OF_HEAD)
-            if answer.status < _ERROR:
-                return answer
-        except NoAnswer as failure:
-            if not failure.sent:
-                raise
-        return self._web.fetch("GET", url, deadline - monotonic())
+        if page is None:
+            try:
+                answer = self._web.fetch("HEAD", url, (deadline - monotonic()) * _SHARE_OF_HEAD)
+                if answer.status < _ERROR:
+                    return answer
+            except NoAnswer as failure:
+                if not failure.sent:
+                    raise
+        return self._web.fetch("GET", url, deadline - monotonic(), page)
 
 
-def _next(location: bytes) -> WebUrl:
+def _next(url: WebUrl, location: bytes) -> WebUrl:
     try:
-        return WebUrl.parse(location)
+        return url.join(location)
     except ForbiddenUrl:
         raise NoAnswer(Outcome.FORBIDDEN_ADDRESS) from None
     except InvalidArgument:

@@ -28,6 +28,7 @@ class LinkCheckerSettings(ServiceSettings):
     link_checker_connect_timeout: float = Field(3, gt=0, le=30)
     link_checker_max_redirects: int = Field(5, ge=0, le=20)
     link_checker_max_bytes: int = Field(64 * 1024, ge=1)
+    link_checker_max_page_bytes: int = Field(256 * 1024, ge=1)
 
     @property
     def nats(self) -> Address:

@@ -41,10 +41,12 @@ class Finding:
 
     Attributes:
         http_status: of the final response, if there was one.
+        title: the page's own, if it was wanted and found.
     """
 
     outcome: Outcome
     http_status: int | None = None
+    title: str | None = None
 
     @property
     def link_status(self) -> LinkStatus:

@@ -18,6 +18,7 @@ class CheckRequest:
 
     url_id: int
     url: str
+    title_wanted: bool = False
 
     @classmethod
     def of(cls, event: Event) -> "CheckRequest":
@@ -27,11 +28,14 @@ class CheckRequest:
             MalformedEvent: something is missing, or is of the wrong type.
         """
         url_id, url = event.data.get("url_id"), event.data.get("url")
+        title_wanted = event.data.get("title_wanted", False)
         if not isinstance(url_id, int):
             raise MalformedEvent.of("url_id", "must be an integer")
         if not isinstance(url, str):
             raise MalformedEvent.of("url", "must be a string")
-        return cls(url_id, url)
+        if not isinstance(title_wanted, bool):
+            raise MalformedEvent.of("title_wanted", "must be true or false")
+        return cls(url_id, url, title_wanted)
 
 
 def checked_on_request(event: Event, request: CheckRequest, finding: Finding) -> Event:
@@ -51,5 +55,6 @@ def _checked(url_id: int | None, url: str, finding: Finding) -> dict[str, Any]:
         "url": url,
         "outcome": finding.outcome.value,
         "http_status": finding.http_status,
+        "title": finding.title,
         "checked_at": datetime.now(UTC),
     }

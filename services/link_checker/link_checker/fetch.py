@@ -1,48 +1,23 @@
-"""One request of a check, by libcurl: no redirect followed, nothing kept, every address vetted.
+"""Requests by libcurl: no redirect followed, nothing carried over, every address vetted.
 
 `OPENSOCKETFUNCTION` hands us each address that a host resolved to, just before the connection to
 it; no proxy, cookie, password or earlier connection is used, so there is no other way out.
 """
 
-import errno
-import socket
 import ssl
 import threading
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Self
+from typing import Any, Final
 
 import certifi
 import pycurl
 
-from link_checker.domain import Outcome
 from link_checker.network import AddressPolicy
+from link_checker.page import Page
+from link_checker.request import Answer, Method, Request
 from link_checker.urls import WebUrl
-
-Method = Literal["HEAD", "GET"]
 
 _QUICK_EXIT: Final = 322  # CURLOPT_QUICK_EXIT, for which pycurl has no name
 _PROTOCOLS: Final = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_MAX_HEADER_BYTES: Final = 64 * 1024
-_NO_SOCKET: Final = int(pycurl.SOCKET_BAD)
-_OUTCOMES: Final = {
-    pycurl.E_COULDNT_RESOLVE_HOST: Outcome.DNS,
-    pycurl.E_OPERATION_TIMEDOUT: Outcome.TIMEOUT,
-    pycurl.E_SSL_CONNECT_ERROR: Outcome.TLS,
-    pycurl.E_SSL_CIPHER: Outcome.TLS,
-    pycurl.E_SSL_INVALIDCERTSTATUS: Outcome.TLS,
-    pycurl.E_PEER_FAILED_VERIFICATION: Outcome.TLS,
-    pycurl.E_WRITE_ERROR: Outcome.TOO_LARGE,  # we would not read so many headers
-    pycurl.E_UNSUPPORTED_PROTOCOL: Outcome.BAD_RESPONSE,  # HTTP/0.9: there is no status line
-    pycurl.E_FTP_WEIRD_SERVER_REPLY: Outcome.BAD_RESPONSE,
-    pycurl.E_HTTP2: Outcome.BAD_RESPONSE,
-    pycurl.E_PARTIAL_FILE: Outcome.BAD_RESPONSE,
-    pycurl.E_GOT_NOTHING: Outcome.BAD_RESPONSE,
-    pycurl.E_SEND_ERROR: Outcome.BAD_RESPONSE,
-    pycurl.E_RECV_ERROR: Outcome.BAD_RESPONSE,
-    pycurl.E_BAD_CONTENT_ENCODING: Outcome.BAD_RESPONSE,
-    92: Outcome.BAD_RESPONSE,  # CURLE_HTTP2_STREAM
-}
 
 
 def trusted_authorities() -> str:
@@ -52,43 +27,12 @@ def trusted_authorities() -> str:
     return ssl.get_default_verify_paths().cafile or certifi.where()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The head of a response.
-
-    Attributes:
-        location: the absolute URL that it redirects to.
-    """
-
-    status: int
-    location: bytes | None = None
-
-
-class NoAnswer(Exception):
-    """There was no complete response.
-
-    Attributes:
-        status: what the response began with, if it did.
-        sent: whether the request reached the server, which may thus have disliked its method.
-    """
-
-    def __init__(self, outcome: Outcome, *, status: int | None = None, sent: bool = False) -> None:
-        super().__init__(outcome)
-        self.outcome = outcome
-        self.status = status
-        self.sent = sent
-
-
-class BrokenOff(Exception):
-    """The process is stopping: nothing was found out."""
-
-
 class Fetcher:
     """Makes requests; safe to share between threads.
 
     Args:
         connect_timeout: seconds until the connection stands.
-        max_bytes: after so much of a body the rest is not read.
+        max_bytes: after so much of a body that nobody wants the rest is not read.
         stop: breaks off the requests under way when set.
     """
 
@@ -110,8 +54,13 @@ class Fetcher:
         self._authorities = authorities or trusted_authorities()
         self._local = threading.local()
 
-    def fetch(self, method: Method, url: WebUrl, seconds: float) -> Answer:
+    def fetch(
+        self, method: Method, url: WebUrl, seconds: float, page: Page | None = None
+    ) -> Answer:
         """Makes a request, which may take so many seconds.
+
+        Args:
+            page: takes in the body of a good answer; whether all of it arrives is then no matter.
 
         Raises:
             NoAnswer: it failed.
@@ -119,15 +68,15 @@ class Fetcher:
         """
         handle = self._handle()
         self._configure(handle, seconds)
-        with _Request(self._policy, self._max_bytes, self._stop) as request:
+        with Request(self._policy, self._max_bytes, self._stop, page) as request:
             request.configure(handle, method, url)
             try:
                 handle.perform()
             except pycurl.error as error:
-                if not request.read_enough:
+                if not request.is_answered_despite(error):
                     self._discard()
                     raise request.failure(handle, error) from None
-        return _answer(handle)
+            return request.answer
 
     def _handle(self) -> Any:
         """Returns the thread's handle, which saves reading the authorities for each request."""
@@ -161,88 +110,3 @@ class Fetcher:
             (_QUICK_EXIT, 1),
         ):
             handle.setopt(option, value)
-
-
-class _Request:
-    """What libcurl asks us during one request, and what we tell it."""
-
-    def __init__(self, policy: AddressPolicy, max_bytes: int, stop: threading.Event) -> None:
-        self._policy = policy
-        self._unread = max_bytes
-        self._unread_headers = _MAX_HEADER_BYTES
-        self._stop = stop
-        self._refused = False
-        self._sockets: list[socket.socket] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for opened in self._sockets:  # pycurl works with duplicates
-            opened.close()
-
-    @property
-    def read_enough(self) -> bool:
-        """Whether it was us who ended the transfer, being content."""
-        return self._unread <= 0
-
-    def configure(self, handle: Any, method: Method, url: WebUrl) -> None:
-        handle.setopt(pycurl.URL, url.text)
-        handle.setopt(pycurl.NOBODY if method == "HEAD" else pycurl.HTTPGET, 1)
-        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
-        handle.setopt(pycurl.HEADERFUNCTION, self._read_header)
-        handle.setopt(pycurl.WRITEFUNCTION, self._read)
-        handle.setopt(pycurl.XFERINFOFUNCTION, self._is_stopped)
-        handle.setopt(pycurl.NOPROGRESS, 0)
-
-    def _open_socket(self, _purpose: int, address: Any) -> socket.socket | int:
-        """Returns a socket to connect to an address with, or none; must not raise."""
-        family, kind, protocol, endpoint = address
-        if family not in (socket.AF_INET, socket.AF_INET6):
-            return _NO_SOCKET
-        if not self._policy.permits(endpoint[0]):
-            self._refused = True
-            return _NO_SOCKET
-        try:
-            self._sockets.append(socket.socket(family, kind, protocol))
-        except OSError:  # no IPv6 here, for one
-            return _NO_SOCKET
-        return self._sockets[-1]
-
-    def _read_header(self, line: bytes) -> int:
-        self._unread_headers -= len(line)
-        return 0 if self._unread_headers < 0 else len(line)
-
-    def _read(self, data: bytes) -> int:
-        """Takes in, and forgets, a part of the body; less than all of it ends the transfer."""
-        self._unread -= len(data)
-        return 0 if self.read_enough else len(data)
-
-    def _is_stopped(self, *_progress: int) -> bool:
-        return self._stop.is_set()
-
-    def failure(self, handle: Any, error: pycurl.error) -> Exception:
-        """Returns what libcurl's error means."""
-        code = error.args[0]
-        if code == pycurl.E_ABORTED_BY_CALLBACK:
-            return BrokenOff()
-        if code == pycurl.E_COULDNT_CONNECT:
-            return NoAnswer(Outcome.FORBIDDEN_ADDRESS if self._refused else _unconnected(handle))
-        if code not in _OUTCOMES:
-            return RuntimeError(f"libcurl: {error}")  # ours to mend: options, memory, authorities
-        return NoAnswer(
-            _OUTCOMES[code],
-            status=handle.getinfo(pycurl.RESPONSE_CODE) or None,
-            sent=handle.getinfo(pycurl.REQUEST_SIZE) > 0,
-        )
-
-
-def _unconnected(handle: Any) -> Outcome:
-    errno_ = handle.getinfo(pycurl.OS_ERRNO)
-    return Outcome.REFUSED if errno_ == errno.ECONNREFUSED else Outcome.UNREACHABLE
-
-
-def _answer(handle: Any) -> Answer:
-    status = handle.getinfo(pycurl.RESPONSE_CODE)
-    location = handle.getinfo_raw(pycurl.REDIRECT_URL) if status in _REDIRECTS else None
-    return Answer(status, location)

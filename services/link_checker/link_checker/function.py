@@ -26,6 +26,7 @@ class CheckLink(BaseModel):
 
     username: Username
     url: Url
+    title_wanted: bool = Field(False, description="whether to find out the page's title too")
 
 
 class CheckedLink(BaseModel):
@@ -35,6 +36,7 @@ class CheckedLink(BaseModel):
     outcome: Outcome
     status: LinkStatus
     http_status: int | None = Field(description="of the final response, if there was one")
+    title: str | None = Field(description="the page's own, if it was wanted and found")
 
 
 class LinkCheckFunction:
@@ -52,7 +54,7 @@ class LinkCheckFunction:
             DelinkciousError: the result could not be published.
         """
         WebUrl.parse(wanted.url)
-        finding = self._checker.check(wanted.url)
+        finding = self._checker.check(wanted.url, title_wanted=wanted.title_wanted)
         try:
             self._publisher.publish([checked(wanted.url, finding)])
         except Unavailable as error:
@@ -63,4 +65,5 @@ class LinkCheckFunction:
             outcome=finding.outcome,
             status=finding.link_status,
             http_status=finding.http_status,
+            title=finding.title,
         )

@@ -1,6 +1,7 @@
 """A checker without a network, for tests."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from link_checker.domain import Finding, Outcome
 
@@ -12,7 +13,8 @@ class InMemoryChecker:
         self.checked: list[str] = []
         self._findings = dict(findings or {})
 
-    def check(self, url: str) -> Finding:
-        """Returns what it was told of a URL."""
+    def check(self, url: str, *, title_wanted: bool = False) -> Finding:
+        """Returns what it was told of a URL, without the title if nobody wants it."""
         self.checked.append(url)
-        return self._findings.get(url, Finding(Outcome.OK, 200))
+        finding = self._findings.get(url, Finding(Outcome.OK, 200))
+        return finding if title_wanted else replace(finding, title=None)

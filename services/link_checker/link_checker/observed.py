@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from delinkcious.errors import InvalidArgument
-from link_checker.domain import Finding
+from link_checker.domain import Finding, Outcome
 from link_checker.ports import LinkChecker
 from link_checker.urls import WebUrl
 
@@ -21,6 +21,9 @@ DURATION: Final = Histogram(
     "Time that a check took, with all its requests.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+TITLES: Final = Counter(
+    "delinkcious_link_titles_total", "Titles wanted of pages that answer.", ["found"]
+)
 
 
 class ObservedChecker:
@@ -29,13 +32,15 @@ class ObservedChecker:
     def __init__(self, checker: LinkChecker) -> None:
         self._checker = checker
 
-    def check(self, url: str) -> Finding:
+    def check(self, url: str, *, title_wanted: bool = False) -> Finding:
         """Returns what the other one finds."""
         started = perf_counter()
-        finding = self._checker.check(url)
+        finding = self._checker.check(url, title_wanted=title_wanted)
         duration = perf_counter() - started
         CHECKS.labels(finding.outcome.value).inc()
         DURATION.observe(duration)
+        if title_wanted and finding.outcome is Outcome.OK:
+            TITLES.labels("yes" if finding.title else "no").inc()
         logger.info(
             "link_checked",
             outcome=finding.outcome.value,

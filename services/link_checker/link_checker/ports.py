@@ -8,6 +8,10 @@ from link_checker.domain import Finding
 class LinkChecker(Protocol):
     """Finds out whether the page behind a URL answers."""
 
-    def check(self, url: str) -> Finding:
-        """Returns what was found; whatever is wrong with the page is an outcome, not an error."""
+    def check(self, url: str, *, title_wanted: bool = False) -> Finding:
+        """Returns what was found; whatever is wrong with the page is an outcome, not an error.
+
+        Args:
+            title_wanted: to find out the page's title as well, which costs more.
+        """
         ...

@@ -44,6 +44,21 @@ class WebUrl:
         except (pycurl.error, idna.IDNAError):
             raise InvalidArgument.of("url", "has no valid host") from None
 
+    def join(self, reference: bytes) -> "WebUrl":
+        """Returns the URL that a reference means on this page, without any password in it.
+
+        Raises:
+            ForbiddenUrl: it is not an http or https URL.
+            InvalidArgument: it is not a URL.
+        """
+        parts = _parse(self.text)
+        try:
+            parts.url = reference
+            parts.user = parts.password = None
+            return WebUrl.parse(parts.url)
+        except (pycurl.error, ValueError):
+            raise InvalidArgument.of("url", "is not a URL") from None
+
 
 def _parse(given: str | bytes) -> pycurl.CurlUrl:
     try:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from typing import Self
 
 from delinkcious.messaging.event import Event
@@ -18,7 +19,7 @@ class CheckRequests:
     """Handles ``links.check.requested``."""
 
     def __init__(
-        self, check: Callable[[str], Awaitable[Finding]], publisher: EventPublisher
+        self, check: Callable[[str, bool], Awaitable[Finding]], publisher: EventPublisher
     ) -> None:
         self._check = check
         self._publisher = publisher
@@ -26,7 +27,7 @@ class CheckRequests:
     async def handle(self, event: Event) -> None:
         """Checks the URL, and returns when the broker holds the result."""
         request = CheckRequest.of(event)
-        finding = await self._check(request.url)
+        finding = await self._check(request.url, request.title_wanted)
         await self._publisher.publish([checked_on_request(event, request, finding)])
 
 
@@ -52,8 +53,9 @@ class CheckPool:
         self._stop.set()
         self._executor.shutdown(cancel_futures=True)
 
-    async def check(self, url: str) -> Finding:
+    async def check(self, url: str, title_wanted: bool = False) -> Finding:
         """Checks a URL in the caller's context, and so in its span."""
+        check = partial(self._checker.check, url, title_wanted=title_wanted)
         return await asyncio.get_running_loop().run_in_executor(
-            self._executor, copy_context().run, self._checker.check, url
+            self._executor, copy_context().run, check
         )

@@ -39,6 +39,7 @@ def new_checker(stop: threading.Event) -> NewChecker:
         timeout: float = 10,
         max_redirects: int = 5,
         max_bytes: int = 64 * 1024,
+        max_page_bytes: int = 256 * 1024,
         authorities: str | None = None,
     ) -> Checker:
         fetcher = Fetcher(
@@ -49,7 +50,9 @@ def new_checker(stop: threading.Event) -> NewChecker:
             stop=stop,
             authorities=authorities,
         )
-        return Checker(fetcher, timeout=timeout, max_redirects=max_redirects)
+        return Checker(
+            fetcher, timeout=timeout, max_redirects=max_redirects, max_page_bytes=max_page_bytes
+        )
 
     return make
 

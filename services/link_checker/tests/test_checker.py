@@ -8,7 +8,8 @@ import pytest
 from delinkcious.testing.waiting import free_port
 from link_checker.checker import Checker
 from link_checker.domain import Finding, Outcome
-from link_checker.fetch import Answer, Method, NoAnswer
+from link_checker.page import Page
+from link_checker.request import Answer, Method, NoAnswer
 from link_checker.urls import WebUrl
 
 from .conftest import NewChecker
@@ -28,6 +29,7 @@ from .website import Website
         ("/status/418", Outcome.CLIENT_ERROR, 418),
         ("/redirect/5", Outcome.OK, 200),
         ("/no-location", Outcome.OK, 302),
+        ("/big-redirect", Outcome.OK, 200),
         ("/redirect/6", Outcome.TOO_MANY_REDIRECTS, 302),
         ("/loop", Outcome.TOO_MANY_REDIRECTS, 302),
         ("/huge", Outcome.OK, 200),
@@ -201,14 +203,20 @@ class Clockwork:
         self.seconds: list[float] = []
         self._answer = answer
 
-    def fetch(self, method: Method, url: WebUrl, seconds: float) -> Answer:
+    def fetch(
+        self, method: Method, url: WebUrl, seconds: float, page: Page | None = None
+    ) -> Answer:
         self.seconds.append(seconds)
         return self._answer(method, url)
 
 
+def checker_of(web: Clockwork) -> Checker:
+    return Checker(web, timeout=10, max_redirects=3, max_page_bytes=1000)
+
+
 def test_all_requests_of_a_check_share_its_time() -> None:
     web = Clockwork(lambda _, url: Answer(302, url.text.encode()))
-    Checker(web, timeout=10, max_redirects=3).check("http://a.example/")
+    checker_of(web).check("http://a.example/")
     assert all(0 < seconds <= 5 for seconds in web.seconds)
     assert web.seconds == sorted(web.seconds, reverse=True)
 
@@ -218,5 +226,5 @@ def test_what_goes_wrong_before_the_request_is_sent_is_not_tried_again() -> None
         raise NoAnswer(Outcome.TLS)
 
     web = Clockwork(answer)
-    assert Checker(web, timeout=10, max_redirects=3).check("http://a/") == Finding(Outcome.TLS)
+    assert checker_of(web).check("http://a/") == Finding(Outcome.TLS)
     assert len(web.seconds) == 1

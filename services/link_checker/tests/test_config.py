@@ -29,6 +29,7 @@ def test_networks_are_allowed_by_the_environment(monkeypatch: pytest.MonkeyPatch
         ("LINK_CHECKER_TIMEOUT", "0", "greater than 0"),
         ("LINK_CHECKER_TIMEOUT", "3600", "less than or equal to 30"),
         ("LINK_CHECKER_CONCURRENCY", "many", "integer"),
+        ("LINK_CHECKER_MAX_PAGE_BYTES", "0", "greater than or equal to 1"),
         ("LINK_CHECKER_MAX_REDIRECTS", "-1", "greater than or equal to 0"),
     ],
 )

@@ -20,9 +20,20 @@ def test_a_request_names_the_url_and_its_id() -> None:
     assert CheckRequest.of(request(url_id=7, url=URL)) == CheckRequest(7, URL)
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_request_says_whether_the_title_is_wanted(wanted: bool) -> None:
+    asked = request(url_id=7, url=URL, title_wanted=wanted)
+    assert CheckRequest.of(asked) == CheckRequest(7, URL, title_wanted=wanted)
+
+
 @pytest.mark.parametrize(
     ("data", "field"),
-    [({"url": URL}, "url_id"), ({"url_id": "7", "url": URL}, "url_id"), ({"url_id": 7}, "url")],
+    [
+        ({"url": URL}, "url_id"),
+        ({"url_id": "7", "url": URL}, "url_id"),
+        ({"url_id": 7}, "url"),
+        ({"url_id": 7, "url": URL, "title_wanted": "yes"}, "title_wanted"),
+    ],
 )
 def test_a_request_that_cannot_be_read_is_malformed(data: dict[str, object], field: str) -> None:
     with pytest.raises(MalformedEvent) as caught:
@@ -32,11 +43,18 @@ def test_a_request_that_cannot_be_read_is_malformed(data: dict[str, object], fie
 
 def test_the_result_tells_all_that_was_found() -> None:
     asked = request(url_id=7, url=URL)
-    event = checked_on_request(asked, CheckRequest.of(asked), Finding(Outcome.NOT_FOUND, 404))
+    finding = Finding(Outcome.NOT_FOUND, 404, "Not here")
+    event = checked_on_request(asked, CheckRequest.of(asked), finding)
     assert (event.type, event.source, event.key) == ("links.checked", "/link-checker", "7")
     data = orjson.loads(event.payload())
     at = datetime.fromisoformat(data.pop("checked_at"))
-    assert data == {"url_id": 7, "url": URL, "outcome": "not_found", "http_status": 404}
+    assert data == {
+        "url_id": 7,
+        "url": URL,
+        "outcome": "not_found",
+        "http_status": 404,
+        "title": "Not here",
+    }
     assert at.tzinfo is not None
     assert abs((datetime.now(UTC) - at).total_seconds()) < 60
 

@@ -10,7 +10,8 @@ import pytest
 from delinkcious.testing.waiting import wait_until
 from link_checker.checker import Checker
 from link_checker.domain import Finding, Outcome
-from link_checker.fetch import BrokenOff, trusted_authorities
+from link_checker.fetch import trusted_authorities
+from link_checker.request import BrokenOff
 
 from .conftest import NewChecker
 from .website import Website

@@ -11,11 +11,14 @@ from link_checker.memory import InMemoryChecker
 
 GOOD = "https://example.com/"
 DEAD = "https://example.com/dead"
+TITLED = "https://example.com/titled"
 
 
 @pytest.fixture
 def checker() -> InMemoryChecker:
-    return InMemoryChecker({DEAD: Finding(Outcome.NOT_FOUND, 404)})
+    return InMemoryChecker(
+        {DEAD: Finding(Outcome.NOT_FOUND, 404), TITLED: Finding(Outcome.OK, 200, "A title")}
+    )
 
 
 @pytest.fixture
@@ -50,6 +53,18 @@ def test_it_tells_what_it_found_and_publishes_it(
     assert (event.type, event.data["url"], event.data["url_id"]) == ("links.checked", url, None)
     assert event.data["outcome"] == outcome
     assert "alice" not in str(event)
+
+
+@pytest.mark.parametrize(("wanted", "title"), [(True, "A title"), (False, None)])
+def test_it_tells_the_title_to_who_wants_it(
+    function: LinkCheckFunction,
+    publisher: InMemoryBlockingPublisher,
+    wanted: bool,
+    title: str | None,
+) -> None:
+    checked = function(CheckLink(username="alice", url=TITLED, title_wanted=wanted))
+    assert checked.title == title
+    assert publisher.events[0].data["title"] == title
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://example.com/", "http://u:p@example.com/"])

@@ -15,6 +15,7 @@ from link_checker.http import create_function_app
 from link_checker.memory import InMemoryChecker
 
 URL = "https://example.com/"
+TITLED = "https://example.com/titled"
 GATEWAY = calling_as("api-gateway")
 
 
@@ -25,7 +26,9 @@ def publisher() -> InMemoryBlockingPublisher:
 
 @pytest.fixture
 def http(publisher: InMemoryBlockingPublisher) -> FlaskClient:
-    checker = InMemoryChecker({URL: Finding(Outcome.SERVER_ERROR, 502)})
+    checker = InMemoryChecker(
+        {URL: Finding(Outcome.SERVER_ERROR, 502), TITLED: Finding(Outcome.OK, 200, "Ein Café")}
+    )
     auth = auth_for("api-gateway", "link-manager", "news-manager")
     return create_function_app(LinkCheckFunction(checker, publisher), auth).test_client()
 
@@ -44,7 +47,13 @@ def test_a_check_answers_what_was_found(http: FlaskClient, caller: str) -> None:
         "outcome": "server_error",
         "status": "invalid",
         "http_status": 502,
+        "title": None,
     }
+
+
+def test_a_check_answers_the_title_if_it_is_wanted(http: FlaskClient) -> None:
+    request = {"username": "alice", "url": TITLED, "title_wanted": True}
+    assert body_of(http.post("/", json=request, headers=GATEWAY))["title"] == "Ein Café"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,7 @@ def test_a_check_answers_what_was_found(http: FlaskClient, caller: str) -> None:
         ({"username": "alice", "url": ""}, ["url"]),
         ({"username": "no spaces", "url": URL}, ["username"]),
         ({"username": "alice", "url": 7}, ["url"]),
+        ({"username": "alice", "url": URL, "title_wanted": "perhaps"}, ["title_wanted"]),
         ({"username": "alice", "url": "example.com"}, ["url"]),
         ({"username": "alice", "url": "javascript:alert(1)"}, ["url"]),
         ({"username": "alice", "url": "http://x.example/" + "x" * 2048}, ["url"]),

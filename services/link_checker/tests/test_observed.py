@@ -32,6 +32,29 @@ def test_what_is_no_url_has_no_host() -> None:
     assert lines[0]["host"] == ""
 
 
+@pytest.mark.parametrize(
+    ("finding", "wanted", "found"),
+    [
+        (Finding(Outcome.OK, 200, "A title"), True, (1, 0)),
+        (Finding(Outcome.OK, 200), True, (0, 1)),
+        (Finding(Outcome.GONE, 410), True, (0, 0)),
+        (Finding(Outcome.OK, 200), False, (0, 0)),
+    ],
+)
+def test_titles_are_counted_but_not_told(
+    finding: Finding, wanted: bool, found: tuple[int, int]
+) -> None:
+    def counted() -> list[float]:
+        metric = "delinkcious_link_titles_total"
+        return [REGISTRY.get_sample_value(metric, {"found": x}) or 0 for x in ("yes", "no")]
+
+    before = counted()
+    with capture_logs() as lines:
+        ObservedChecker(InMemoryChecker({URL: finding})).check(URL, title_wanted=wanted)
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == list(found)
+    assert "A title" not in str(lines)
+
+
 @pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.TIMEOUT])
 def test_checks_are_counted_by_outcome_and_timed(outcome: Outcome) -> None:
     def counted() -> tuple[float, float]:

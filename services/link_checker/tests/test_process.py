@@ -54,8 +54,8 @@ class Link:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    async def ask(self, url_id: int, url: str) -> Event:
-        data = {"url_id": url_id, "url": url}
+    async def ask(self, url_id: int, url: str, **more: object) -> Event:
+        data = {"url_id": url_id, "url": url, **more}
         event = Event(
             type="links.check.requested", source="/link-manager", key=str(url_id), data=data
         )
@@ -96,12 +96,24 @@ async def test_a_request_is_checked_and_answered(
         await link.ask(7, url)
         answer = await eventually(link.answer, 30)
         assert answer.pop("checked_at").endswith("Z")
-        assert answer == {"url_id": 7, "url": url, "outcome": "not_found", "http_status": 404}
+        found = {"outcome": "not_found", "http_status": 404, "title": None}
+        assert answer == {"url_id": 7, "url": url, **found}
         assert work.terminate() == 0
         (line,) = [line for line in work.logs() if line["event"] == "link_checked"]
         assert (line["host"], line["outcome"]) == ("127.0.0.1", "not_found")
         assert len(line["trace_id"]) == 32
         assert "alice" not in work.output()
+
+
+async def test_the_title_of_a_page_is_told_to_who_wants_it(
+    env: Mapping[str, str], link: Link, website: Website
+) -> None:
+    url = website.put("<title>Čeština</title>".encode("iso-8859-2"), "text/html; charset=latin2")
+    with ServiceProcess(SERVICE, "work", env) as work:
+        await link.ask(7, url, title_wanted=True)
+        assert (await eventually(link.answer, 30))["title"] == "Čeština"
+        assert work.terminate() == 0
+        assert "tina" not in work.output()
 
 
 async def test_a_private_address_is_refused_unless_it_is_allowed(
@@ -161,7 +173,13 @@ async def test_the_function_answers_and_publishes(
     with ServiceProcess(SERVICE, "serve", env) as serve:
         serve.wait_ready()
         url = website.url("/status/410")
-        found = {"url": url, "outcome": "gone", "status": "invalid", "http_status": 410}
+        found = {
+            "url": url,
+            "outcome": "gone",
+            "status": "invalid",
+            "http_status": 410,
+            "title": None,
+        }
         assert call(serve, url) == found
         answer = await link.answer()
         assert answer

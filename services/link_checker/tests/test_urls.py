@@ -85,6 +85,45 @@ def test_other_schemes_and_passwords_are_forbidden(given_url: str) -> None:
         WebUrl.parse(given_url)
 
 
+PAGE = WebUrl.parse("https://example.com:8443/a/b?c=d")
+
+
+@pytest.mark.parametrize(
+    ("reference", "target"),
+    [
+        (b"/x", "https://example.com:8443/x"),
+        (b"x?y=z#part", "https://example.com:8443/a/x?y=z"),
+        (b"../../x", "https://example.com:8443/x"),
+        (b"?y", "https://example.com:8443/a/b?y"),
+        (b"//other.example/", "https://other.example/"),
+        (b"http://other.example", "http://other.example/"),
+        (b"//user:secret@other.example/", "https://other.example/"),
+        ("/é b".encode(), "https://example.com:8443/%c3%a9%20b"),
+        (b"/\xff", "https://example.com:8443/%ff"),
+        ("//bücher.example/".encode(), "https://xn--bcher-kva.example/"),
+    ],
+)
+def test_a_reference_is_read_as_on_the_page(reference: bytes, target: str) -> None:
+    url = PAGE.join(reference)
+    assert url.text.lower() == target
+    assert url == WebUrl.parse(url.text)
+
+
+@pytest.mark.parametrize("reference", [b"file:///etc/passwd", b"gopher://other.example/"])
+def test_a_reference_to_another_scheme_is_forbidden(reference: bytes) -> None:
+    with pytest.raises(ForbiddenUrl):
+        PAGE.join(reference)
+
+
+@given(st.binary(max_size=100))
+def test_any_reference_is_a_url_or_an_invalid_argument(reference: bytes) -> None:
+    try:
+        url = PAGE.join(reference)
+    except InvalidArgument:
+        return
+    assert WebUrl.parse(url.text) == url
+
+
 @given(st.text(max_size=100) | st.binary(max_size=100))
 def test_anything_is_a_url_or_an_invalid_argument(anything: str | bytes) -> None:
     for given_url in (

@@ -24,11 +24,14 @@ from .conftest import NewChecker
 from .website import Website
 
 URL = "https://example.com/"
+TITLED = "https://example.com/titled"
 
 
 @pytest.fixture
 def in_memory() -> InMemoryChecker:
-    return InMemoryChecker({URL: Finding(Outcome.GONE, 410)})
+    return InMemoryChecker(
+        {URL: Finding(Outcome.GONE, 410), TITLED: Finding(Outcome.OK, 200, "A title")}
+    )
 
 
 @pytest.fixture
@@ -49,6 +52,16 @@ async def test_a_request_is_answered_with_what_was_found(pool: CheckPool) -> Non
     assert (event.type, event.key) == ("links.checked", "7")
     assert (event.data["url_id"], event.data["url"]) == (7, URL)
     assert (event.data["outcome"], event.data["http_status"]) == ("gone", 410)
+
+
+@pytest.mark.parametrize(("wanted", "title"), [(True, "A title"), (False, None)])
+async def test_a_title_is_found_out_if_it_is_wanted(
+    pool: CheckPool, wanted: bool, title: str | None
+) -> None:
+    publisher = InMemoryPublisher()
+    event = request(url_id=7, url=TITLED, title_wanted=wanted)
+    await CheckRequests(pool.check, publisher).handle(event)
+    assert publisher.events[0].data["title"] == title
 
 
 async def test_a_request_that_cannot_be_read_is_given_up_on(pool: CheckPool) -> None:
@@ -84,7 +97,7 @@ async def test_a_check_runs_in_the_span_of_its_request() -> None:
     seen: list[object] = []
 
     class Spy:
-        def check(self, url: str) -> Finding:
+        def check(self, url: str, *, title_wanted: bool = False) -> Finding:
             seen.append(tracing.current_ids())
             return Finding(Outcome.OK)
 
@@ -97,7 +110,7 @@ async def test_so_many_checks_run_at_a_time() -> None:
     together = threading.Barrier(3)
 
     class Meeting:
-        def check(self, url: str) -> Finding:
+        def check(self, url: str, *, title_wanted: bool = False) -> Finding:
             together.wait(10)
             return Finding(Outcome.OK)
 

@@ -30,6 +30,7 @@ class Website(ThreadingHTTPServer):
         self.bytes_sent = 0
         self.connections = 0
         self.closing = threading.Event()
+        self._documents: list[Callable[[_Handler], None]] = []
         self._released = threading.Event()
         self._scheme = "https" if context else "http"
         if context:
@@ -40,6 +41,32 @@ class Website(ThreadingHTTPServer):
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
         """The URL of a page."""
         return f"{self._scheme}://{host}:{self.server_port}{path}"
+
+    def put(
+        self,
+        body: bytes,
+        content_type: str | None = "text/html",
+        then: "Then | None" = None,
+        **headers: str,
+    ) -> str:
+        """Adds a page, and what happens after it was sent, and returns its URL."""
+        if content_type is not None:
+            headers["Content_Type"] = content_type
+
+        def serve(handler: _Handler) -> None:
+            if then is None:
+                handler.page(200, body, **headers)
+            else:
+                handler.begin(200, Content_Length=str(1000 * _MEBIBYTE), **headers)
+                handler.body(body)
+                then(handler)
+
+        self._documents.append(serve)
+        return self.url(f"/document/{len(self._documents) - 1}")
+
+    def serve(self, handler: "_Handler", document: int) -> None:
+        """Serves a page that was put here."""
+        self._documents[document](handler)
 
     def redirect(self, target: str) -> str:
         """The URL of a page that redirects to another one, and sets a cookie."""
@@ -117,6 +144,26 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 Page = Callable[[_Handler, str], None]
+Then = Callable[[_Handler], None]
+
+
+def hold(handler: _Handler) -> None:
+    """Says no more."""
+    handler.hold()
+
+
+def break_off(_: _Handler) -> None:
+    """Hangs up."""
+
+
+def go_on_with(piece: bytes) -> Then:
+    """Never ends."""
+
+    def go_on(handler: _Handler) -> None:
+        while not handler.server.closing.is_set():
+            handler.body(piece)
+
+    return go_on
 
 
 def _head_only(trouble: Callable[[_Handler], None]) -> Page:
@@ -137,6 +184,10 @@ def _redirect(handler: _Handler, left: str) -> None:
         handler.page()
     else:
         handler.page(302, Location=f"/redirect/{int(left) - 1}")
+
+
+def _big_redirect(handler: _Handler, _: str) -> None:
+    handler.page(405 if handler.command == "HEAD" else 302, b"x" * _MEBIBYTE, Location="/")
 
 
 def _to(handler: _Handler, target: str) -> None:
@@ -198,6 +249,8 @@ _PAGES: dict[str, Page] = {
     "head-reset": _head_only(_Handler.reset),
     "head-held": _head_only(_Handler.hold),
     "redirect": _redirect,
+    "big-redirect": _big_redirect,
+    "document": lambda handler, number: handler.server.serve(handler, int(number)),
     "loop": lambda handler, _: handler.page(302, Location="/loop"),
     "no-location": lambda handler, _: handler.page(302),
     "to": _to,
