@@ -30,7 +30,7 @@ def add_tags(app: RestApp, links: LinkManager) -> None:
         )
         return json_response(page)
 
-    @app.put("/v1/tags/<path:name>")
+    @app.put("/v1/tags/<tag:name>")
     @authenticated
     @reads(app, RenameTag, ANY)
     @app.output(TagChangeSchema, description="It has the new name.")
@@ -43,7 +43,7 @@ def add_tags(app: RestApp, links: LinkManager) -> None:
         """
         return json_response({"links": links.rename_tag(caller.username, name, tag.name)})
 
-    @app.delete("/v1/tags/<path:name>")
+    @app.delete("/v1/tags/<tag:name>")
     @authenticated
     @app.output(TagChangeSchema, description="No link has it any more.")
     @app.doc(tags=["Links"], operation_id="deleteTag", responses=problems(NotFound))

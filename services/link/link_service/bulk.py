@@ -1,11 +1,12 @@
 """Changes of many links: in batches of one transaction each, with the events of every link."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from delinkcious.errors import InvalidArgument, NotFound
-from delinkcious.object_model.links import BulkChange, BulkResult, Link, LinkQuery
+from delinkcious.object_model.links import BulkChange, BulkResult, Link, LinkQuery, TagCount
 from link_service import events
 from link_service.domain import merge_tags, normalize_tag, normalize_tags
 from link_service.ports import LinkStore, LinkTransaction
@@ -23,12 +24,11 @@ def rename_tag(store: LinkStore, username: str, name: str, new_name: str) -> int
         NotFound: no link of the user has that tag.
         InvalidArgument: the new name is not a tag.
     """
-    new = _tag("name", new_name)
-
-    def rename(tags: set[str], old: str) -> set[str]:
-        return (tags - {old}) | {new}
-
-    return _change_tag(store, username, name, rename, unchanged=new)
+    new = normalize_tag(new_name, "name")
+    old = _existing(store, username, name)
+    if old.name == new:
+        return old.count
+    return _change_tag(store, username, old.name, {new})
 
 
 def delete_tag(store: LinkStore, username: str, name: str) -> int:
@@ -37,7 +37,7 @@ def delete_tag(store: LinkStore, username: str, name: str) -> int:
     Raises:
         NotFound: no link of the user has that tag.
     """
-    return _change_tag(store, username, name, lambda tags, old: tags - {old})
+    return _change_tag(store, username, _existing(store, username, name).name, set())
 
 
 def change(store: LinkStore, username: str, wanted: BulkChange) -> BulkResult:
@@ -63,38 +63,31 @@ def change(store: LinkStore, username: str, wanted: BulkChange) -> BulkResult:
     )
 
 
-def _change_tag(
-    store: LinkStore,
-    username: str,
-    name: str,
-    change_tags: Callable[[set[str], str], set[str]],
-    *,
-    unchanged: str | None = None,
-) -> int:
-    tag, number = _tag("name", name), 0
-    if tag == unchanged:
-        return number
+def _existing(store: LinkStore, username: str, name: str) -> TagCount:
+    """Returns the tag of that name. What cannot be a tag is one that nobody has."""
+    with suppress(InvalidArgument):
+        tag = normalize_tag(name)
+        # It comes first of all that begin with it.
+        page = store.get_tags(username, prefix=tag, start_token=None, page_size=1)
+        if page.tags and page.tags[0].name == tag:
+            return page.tags[0]
+    raise NotFound.of("name", "none of your links has that tag")
+
+
+def _change_tag(store: LinkStore, username: str, tag: str, instead: set[str]) -> int:
+    """Puts other tags in the place of one, and returns on how many links."""
+    number = 0
     while True:
         with store.change(username) as collection:
             links = collection.tagged(tag, _BATCH)
             new = [
-                replace(link, tags=tuple(sorted(change_tags(set(link.tags), tag))))
+                replace(link, tags=tuple(sorted(set(link.tags) - {tag} | instead)))
                 for link in links
             ]
             _update(collection, username, list(zip(links, new, strict=True)))
         number += len(links)
         if len(links) < _BATCH:
-            break
-    if number == 0:
-        raise NotFound("None of your links has that tag.")
-    return number
-
-
-def _tag(field: str, name: str) -> str:
-    try:
-        return normalize_tag(name)
-    except InvalidArgument as error:
-        raise InvalidArgument.of(field, error.violations[0].detail) from None
+            return number
 
 
 def _checked(wanted: BulkChange) -> BulkChange:
@@ -103,14 +96,16 @@ def _checked(wanted: BulkChange) -> BulkChange:
         raise InvalidArgument.of("ids", "name the links either by ids or by q")
     if wanted.ids is not None and len(wanted.ids) > MAX_LINKS:
         raise InvalidArgument.of("ids", f"must be at most {MAX_LINKS}")
+    if wanted.ids is not None and wanted.start_token is not None:
+        raise InvalidArgument.of("start_token", "goes with q, not with ids")
     if not (changes or wanted.delete or wanted.check):
-        raise InvalidArgument("There is nothing to do: give a change, delete or check.")
+        raise InvalidArgument.of("body", "must say what to do: give a change, delete or check")
     if wanted.delete and (changes or wanted.check):
         raise InvalidArgument.of("delete", "goes with nothing else")
     return replace(
         wanted,
-        add_tags=normalize_tags(wanted.add_tags),
-        remove_tags=normalize_tags(wanted.remove_tags),
+        add_tags=normalize_tags(wanted.add_tags, "add_tags"),
+        remove_tags=normalize_tags(wanted.remove_tags, "remove_tags"),
     )
 
 

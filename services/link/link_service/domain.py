@@ -127,20 +127,23 @@ def _without_tracking(query: str) -> str:
     return "&".join(kept)
 
 
-def normalize_tag(tag: str) -> str:
+def normalize_tag(tag: str, field: str = "tags") -> str:
     """Returns the form of a tag that is stored, the same everywhere a tag is given.
 
     Compatibility-composed (NFKC), lower case, single spaces.
+
+    Args:
+        field: where it was given, for the error.
 
     Raises:
         InvalidArgument: it is empty, too long, or has a comma or control characters.
     """
     folded = _fold_tag(tag)
     if any(unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} for c in tag) or "," in folded:
-        raise InvalidArgument.of("tags", "a tag must not contain commas or control characters")
+        raise InvalidArgument.of(field, "a tag must not contain commas or control characters")
     name = " ".join(folded.split())
     if not 1 <= len(name) <= MAX_TAG_LENGTH:
-        raise InvalidArgument.of("tags", f"a tag must have 1 to {MAX_TAG_LENGTH} characters")
+        raise InvalidArgument.of(field, f"a tag must have 1 to {MAX_TAG_LENGTH} characters")
     return name
 
 
@@ -148,9 +151,13 @@ def _fold_tag(tag: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag).lower())
 
 
-def normalize_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Returns the tags in their stored form, each once, sorted."""
-    return tuple(sorted({normalize_tag(tag) for tag in tags}))
+def normalize_tags(tags: Iterable[str], field: str = "tags") -> tuple[str, ...]:
+    """Returns the tags in their stored form, each once, sorted.
+
+    Raises:
+        InvalidArgument: naming the field, if one of them is no tag.
+    """
+    return tuple(sorted({normalize_tag(tag, field) for tag in tags}))
 
 
 def normalize_tag_prefix(prefix: str) -> str:
@@ -199,8 +206,8 @@ def check_change(change: LinkChange) -> LinkChange:
     _check_lengths(change.title or "", change.description or "")
     return replace(
         change,
-        add_tags=normalize_tags(change.add_tags),
-        remove_tags=normalize_tags(change.remove_tags),
+        add_tags=normalize_tags(change.add_tags, "add_tags"),
+        remove_tags=normalize_tags(change.remove_tags, "remove_tags"),
     )
 
 

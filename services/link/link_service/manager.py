@@ -38,7 +38,7 @@ class LinkManager:
 
     def get_links(self, query: LinkQuery) -> LinkPage:
         if query.tags:
-            query = replace(query, tags=normalize_tags(query.tags))
+            query = replace(query, tags=normalize_tags(query.tags, "tag"))
         return self._store.get_links(query)
 
     def add_link(self, username: str, link: NewLink) -> Link:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from delinkcious.errors import InvalidArgument, NotFound
+from delinkcious.errors import DelinkciousError, InvalidArgument, NotFound
 from delinkcious.object_model.links import (
     BulkChange,
     CheckResult,
@@ -45,6 +45,11 @@ def titles(manager: LinkManager, **query: object) -> list[str]:
         token = page.next_page_token
         if token is None:
             return found
+
+
+def named(error: DelinkciousError) -> list[str]:
+    """The fields that an error names."""
+    return [violation.field for violation in error.violations]
 
 
 def checked(manager: LinkManager, url: str, outcome: str = "ok", title: str | None = None) -> None:
@@ -193,15 +198,32 @@ class TestTags:
         assert manager.delete_tag("alice", "python") == 2
         assert [tag.name for tag in manager.get_tags("alice").tags] == ["py", "web"]
 
-    def test_a_tag_that_is_not_there_is_not_found(self, manager: LinkManager) -> None:
-        with pytest.raises(NotFound):
-            manager.rename_tag("alice", "nope", "x")
-        with pytest.raises(NotFound):
-            manager.delete_tag("alice", "nope")
+    @pytest.mark.parametrize("name", ["nope", "pyth", "a,b", "", "x" * 65, "a\0"])
+    def test_a_tag_that_is_not_there_or_cannot_be_is_not_found(
+        self, manager: LinkManager, name: str
+    ) -> None:
+        with pytest.raises(NotFound) as caught:
+            manager.rename_tag("alice", name, "x")
+        assert named(caught.value) == ["name"]
+        with pytest.raises(NotFound) as caught:
+            manager.delete_tag("alice", name)
+        assert named(caught.value) == ["name"]
 
-    def test_a_new_name_that_is_no_tag_is_refused(self, manager: LinkManager) -> None:
-        with pytest.raises(InvalidArgument, match="name"):
-            manager.rename_tag("alice", "python", "a,b")
+    @pytest.mark.parametrize("name", ["a,b", " ", "x" * 65, "a\nb"])
+    def test_a_new_name_that_is_no_tag_is_refused(self, manager: LinkManager, name: str) -> None:
+        for old in ("python", "nope"):
+            with pytest.raises(InvalidArgument) as caught:
+                manager.rename_tag("alice", old, name)
+            assert named(caught.value) == ["name"]
+
+    def test_a_tag_renamed_to_itself_changes_no_link(
+        self, manager: LinkManager, published: Published
+    ) -> None:
+        before = published()
+        assert manager.rename_tag("alice", "PYTHON", " python ") == 2
+        assert published() == before
+        with pytest.raises(NotFound):
+            manager.rename_tag("alice", "nope", "nope")
 
 
 class TestBulk:
@@ -255,19 +277,27 @@ class TestBulk:
         assert manager.get_links(LinkQuery("alice", tags=("new",))).links == []
 
     @pytest.mark.parametrize(
-        "change",
+        ("change", "field"),
         [
-            BulkChange(add_tags=("a",)),
-            BulkChange(ids=(1,), q="x", add_tags=("a",)),
-            BulkChange(ids=(1,)),
-            BulkChange(ids=(1,), delete=True, add_tags=("a",)),
-            BulkChange(ids=tuple(range(1, 1002)), delete=True),
-            BulkChange(q="(", delete=True),
+            (BulkChange(add_tags=("a",)), "ids"),
+            (BulkChange(ids=(1,), q="x", add_tags=("a",)), "ids"),
+            (BulkChange(ids=tuple(range(1, 1002)), delete=True), "ids"),
+            (BulkChange(ids=(1,)), "body"),
+            (BulkChange(ids=(1,), delete=True, add_tags=("a",)), "delete"),
+            (BulkChange(ids=(1,), delete=True, check=True), "delete"),
+            (BulkChange(ids=(1,), start_token="x", delete=True), "start_token"),
+            (BulkChange(q="x", start_token="x", delete=True), "start_token"),
+            (BulkChange(q="(", delete=True), "q"),
+            (BulkChange(ids=(1,), add_tags=("a,b",)), "add_tags"),
+            (BulkChange(ids=(1,), remove_tags=("",)), "remove_tags"),
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, manager: LinkManager, change: BulkChange) -> None:
-        with pytest.raises(InvalidArgument):
+    def test_what_makes_no_sense_is_refused_and_named(
+        self, manager: LinkManager, change: BulkChange, field: str
+    ) -> None:
+        with pytest.raises(InvalidArgument) as caught:
             manager.bulk_change("alice", change)
+        assert named(caught.value) == [field]
 
 
 class TestLookup:

@@ -126,6 +126,18 @@ def test_normalising_a_tag_twice_changes_nothing(text: str) -> None:
     assert normalize_tag(tag) == tag
 
 
+def test_an_error_of_a_tag_names_the_field_that_it_was_given_in() -> None:
+    for wrong, field in (
+        (lambda: check_new_link(NewLink("http://a.example", tags=("a,b",))), "tags"),
+        (lambda: check_change(LinkChange("http://a.example", add_tags=("a,b",))), "add_tags"),
+        (lambda: check_change(LinkChange("http://a.example", remove_tags=("",))), "remove_tags"),
+        (lambda: normalize_tags([" "], "tag"), "tag"),
+    ):
+        with pytest.raises(InvalidArgument) as caught:
+            wrong()
+        assert [violation.field for violation in caught.value.violations] == [field]
+
+
 def test_tags_come_out_sorted_and_once() -> None:
     assert normalize_tags(["b", "A", "B "]) == ("a", "b")
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError as NotValid
 from werkzeug.routing import BaseConverter, ValidationError
 
+from delinkcious.object_model.links import MAX_TAG_LENGTH
 from delinkcious.schemas.common import Username
 
 _USERNAME: Final = TypeAdapter(Username)
@@ -38,6 +39,17 @@ class IdConverter(BaseConverter):
         return int(value)
 
 
+class TagConverter(BaseConverter):
+    """``<tag:name>``: the rest of the path, slashes and all, if it is not longer than any tag."""
+
+    regex = f"(?s:.){{1,{MAX_TAG_LENGTH * 4}}}"  # as it was typed it may be longer than as a tag
+    part_isolating = False
+
+
 def install(app: Flask) -> None:
     """Makes the converters known to the routes of an application."""
-    app.url_map.converters |= {"username": UsernameConverter, "id": IdConverter}
+    app.url_map.converters |= {
+        "username": UsernameConverter,
+        "id": IdConverter,
+        "tag": TagConverter,
+    }
