@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field
 from api_gateway import atom
 from api_gateway.atom import Entry, Feed
 from api_gateway.authentication import authenticated, public
-from delinkcious.errors import InvalidArgument, NotFound
+from api_gateway.base_url import base_url
+from delinkcious.errors import NotFound
 from delinkcious.http import observe
 from delinkcious.http.app import RestApp, json_response, no_content
 from delinkcious.http.decode import QUERY, reads
@@ -157,7 +158,7 @@ def _feed_of_links(owner: User, tags: tuple[str, ...], links: list[Link], public
     return Feed(
         id=atom.permanent_id("links", *_lasting(owner), *sorted(set(tags))),
         title=f"Links of {owner.username}{tagged}",
-        url=f"{_base_url(public_url)}/v1/users/{owner.username}/links.atom{query}",
+        url=f"{base_url(public_url)}/v1/users/{owner.username}/links.atom{query}",
         updated=max((link.updated_at for link in links), default=owner.created_at),
         author=owner.username,
         entries=[_entry_of_link(owner, link) for link in links],
@@ -208,13 +209,7 @@ def _name(title: str, url: str) -> str:
 
 
 def _address_of_news(public_url: str, secret: str) -> str:
-    return f"{_base_url(public_url)}/v1/news/feeds/{secret}.atom"
-
-
-def _base_url(public_url: str) -> str:
-    if not (public_url or request.host):
-        raise InvalidArgument.of("Host", "is not the name of a host")
-    return public_url or request.host_url.rstrip("/")
+    return f"{base_url(public_url)}/v1/news/feeds/{secret}.atom"
 
 
 def _response(feed: Feed, cache_control: str) -> Response:

@@ -3,7 +3,6 @@
 from flask import Response
 
 from api_gateway.authentication import authenticated
-from api_gateway.social import existing
 from delinkcious.errors import AlreadyExists, FailedPrecondition, Gone, NotFound
 from delinkcious.http.app import RestApp, json_response, no_content
 from delinkcious.http.decode import ANY, JSON, QUERY, reads
@@ -31,13 +30,14 @@ def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> 
     @app.get("/v1/links")
     @authenticated
     @reads(app, LinkFilters, QUERY)
-    @app.output(LinksSchema, description="A page of your links, newest first.")
+    @app.output(LinksSchema, description="A page of your links.")
     @app.doc(tags=["Links"], operation_id="getLinks")
     def get_links(caller: Identity, wanted: LinkFilters) -> Response:
         """List your links.
 
-        Every filter that is given must match; `q` is a query of its own. `next_page_token` of one page is `start_token` of the
-        next; links added meanwhile are neither skipped nor repeated.
+        Every filter that is given must match; `q` is a query of its own. `next_page_token` of one
+        page is `start_token` of the next, with the same filters and order; links added meanwhile
+        are neither skipped nor repeated.
         """
         return json_response(links.get_links(wanted.to_query(caller.username)).body)
 
@@ -71,14 +71,14 @@ def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> 
     @app.get("/v1/users/<username:username>/links")
     @authenticated
     @reads(app, LinkFilters, QUERY)
-    @app.output(LinksSchema, description="A page of the user's public links, newest first.")
+    @app.output(LinksSchema, description="A page of the user's public links.")
     @app.doc(tags=["Links"], operation_id="getLinksOfUser", responses=problems(NotFound))
     def get_links_of(_caller: Identity, username: str, wanted: LinkFilters) -> Response:
         """List somebody's public links.
 
         What everybody sees, whoever asks: your own private links are left out, too.
         """
-        owner = existing(users, username)
+        owner = users.get_user(username).username
         return json_response(links.get_links(wanted.to_query(owner, public_only=True)).body)
 
 

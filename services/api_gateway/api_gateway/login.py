@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api_gateway import cookies
 from api_gateway.authentication import public
+from api_gateway.base_url import base_url
 from api_gateway.cookies import LoginCookie, PendingLogin
 from api_gateway.github import IdentityProvider
 from delinkcious.errors import InvalidArgument, PermissionDenied, Unauthenticated, Unavailable
@@ -133,16 +134,11 @@ class Login:
         self.cookie.drop(response)
         return response
 
-    def _base_url(self) -> str:
-        if not (self.public_url or request.host):
-            raise InvalidArgument.of("Host", "is not the name of a host")
-        return self.public_url or request.host_url.rstrip("/")
-
     def _callback(self) -> str:
-        return f"{self._base_url()}/login/authorized"
+        return f"{base_url(self.public_url)}/login/authorized"
 
     def _is_secure(self) -> bool:
-        return self._base_url().startswith("https:")
+        return base_url(self.public_url).startswith("https:")
 
 
 def _code(answer: FinishLogin) -> str:

@@ -20,18 +20,6 @@ class NameUser(BaseModel):
     username: Username
 
 
-def existing(users: UserManager, username: str) -> str:
-    """Returns the name of a user who exists.
-
-    Raises:
-        NotFound: nobody has that name.
-    """
-    try:
-        return users.get_user(username).username
-    except NotFound:
-        raise NotFound.of("username", f"there is nobody called {username}") from None
-
-
 def add_lists_of_users(app: RestApp, graph: SocialGraphManager) -> None:
     """Adds what lists followers and following."""
 
@@ -73,7 +61,7 @@ def add_changes_of_following(app: RestApp, graph: SocialGraphManager, users: Use
 
         What they do with their public links is in your news from now on.
         """
-        followed = existing(users, wanted.username)
+        followed = users.get_user(wanted.username).username
         try:
             graph.follow(followed, caller.username)
         except InvalidArgument as error:

@@ -1,0 +1,19 @@
+"""How browsers and feed readers reach the gateway: as it was told, or as the request says."""
+
+from flask import request
+
+from delinkcious.errors import InvalidArgument
+
+
+def base_url(public_url: str) -> str:
+    """Returns scheme, host and port, without a slash at the end.
+
+    Args:
+        public_url: what the gateway was told; empty, if nothing.
+
+    Raises:
+        InvalidArgument: it was told nothing, and the request names no host.
+    """
+    if not (public_url or request.host):
+        raise InvalidArgument.of("Host", "is not the name of a host")
+    return public_url or request.host_url.rstrip("/")
