@@ -41,6 +41,20 @@ class Caller:
     def delete(self, path: str, **options: Any) -> TestResponse:
         return self.call("DELETE", path, **options)
 
+    def add(self, url: str, **fields: Any) -> dict[str, Any]:
+        """Saves a link and returns it."""
+        response = self.post("/v1/links", json={"url": url, **fields})
+        assert (response.status_code, response.is_json) == (201, True), response.text
+        added: dict[str, Any] = response.json or {}
+        return added
+
+    def links(self, path: str = "/v1/links", **query: Any) -> list[dict[str, Any]]:
+        """Returns a page of links."""
+        response = self.get(path, query_string=query)
+        assert (response.status_code, response.is_json) == (200, True), response.text
+        found: list[dict[str, Any]] = (response.json or {})["links"]
+        return found
+
 
 def fields(response: TestResponse) -> list[str]:
     """The fields that a problem document names."""

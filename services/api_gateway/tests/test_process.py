@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any
+from urllib.parse import quote
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
@@ -253,6 +254,28 @@ def test_conditional_requests_pass_through_the_server(
         assert (again.status_code, again.content) == (304, b"")
         for name in ("ETag", "Cache-Control"):
             assert again.headers[name] == first.headers[name]
+
+
+def test_any_tag_passes_through_the_servers(
+    gateway: ServiceProcess, neighbours: Neighbours, client: requests.Session
+) -> None:
+    names = ["a/b", "/a", "a//", "..", "a/../b", "%2f", "?x=1", "#", "ü 日本", "a&name=b;c+d"]
+    with neighbours.serving("user-manager"), neighbours.serving("link-manager"):
+        gateway.wait_ready()
+        token = {"Access-Token": login(client, gateway)["access_token"]}
+        link = {"url": URL, "tags": names}
+        assert client.post(f"{gateway.url}/v1/links", json=link, timeout=10).status_code == 201
+        # As it stands: requests would take ".." for a step up.
+        with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)) as raw:
+
+            def delete(name: str) -> tuple[int, bytes]:
+                raw.request("DELETE", f"/v1/tags/{quote(name, safe='')}", headers=token)
+                answer = raw.getresponse()
+                return answer.status, answer.read()
+
+            assert [delete(name) for name in names] == [(200, b'{"links":1}')] * len(names)
+            assert delete("(" * 20_000)[0] == 404
+        assert client.get(f"{gateway.url}/v1/tags", timeout=10).json()["tags"] == []
 
 
 def test_a_request_in_flight_is_finished_when_it_is_told_to_stop(
