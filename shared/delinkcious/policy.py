@@ -25,6 +25,7 @@ class Policy:
     Args:
         connect_timeout: seconds until the connection stands.
         timeout: seconds until the whole response is there, each attempt.
+        patience: seconds for which the peer of a stream, which has no such limit, may do nothing.
         attempts: at most, for calls that are safe to repeat.
         breaker_failures: in a row, after which calls are refused at once.
         breaker_seconds: until one call may try again.
@@ -32,6 +33,7 @@ class Policy:
 
     connect_timeout: float = 1.0
     timeout: float = 5.0
+    patience: float = 30.0
     attempts: int = 3
     breaker_failures: int = 5
     breaker_seconds: float = 1.0

@@ -3,11 +3,15 @@
 libcurl, with one handle for each thread, keeps connections alive and costs a fraction of the CPU of
 the pure Python clients (ADR-0004). Around it: connect and read timeouts, retries with jitter for
 calls that are safe to repeat, a circuit breaker, mutual authentication, and the trace context.
+
+What is too large for memory, either way, goes as a stream over a connection of its own, for as long
+as it keeps moving; the breaker hears of its beginning only.
 """
 
 import select
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -23,6 +27,7 @@ from delinkcious import errors, tracing
 from delinkcious.auth import CALLER_TOKEN_HEADER
 from delinkcious.config import Address
 from delinkcious.errors import DelinkciousError, Unavailable
+from delinkcious.http.transfer import Body, Failure, Transfer
 from delinkcious.metrics import CLIENT_DURATION, Children
 from delinkcious.policy import Policy
 
@@ -31,6 +36,7 @@ logger = structlog.get_logger()
 _GOOD: Final = range(200, 300)
 _UNAVAILABLE: Final = frozenset({502, 503, 504})
 _NO_SOCKET: Final = -1
+_JSON: Final = "application/json"
 _MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
 _quote: Final = lru_cache(maxsize=1024)(quote_plus)  # most names and values come again and again
 _durations: Final = Children(CLIENT_DURATION)
@@ -50,12 +56,40 @@ class Reply:
         return orjson.loads(self.body)
 
 
-class _Failure(Exception):
-    """The peer did not answer the call; ``sent`` tells whether it may have acted on it."""
+class StreamedReply(Iterator[bytes]):
+    """A response with a status of 2xx whose body comes in chunks, as fast as they are asked for.
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
-        super().__init__(reason)
-        self.sent = sent
+    To be closed by whoever does not read it to its end: that closes the connection.
+
+    Raises, while it is read:
+        Unavailable: the peer broke off. What has come until then is not the whole.
+    """
+
+    def __init__(self, peer: str, transfer: Transfer, first: bytes) -> None:
+        self.status = transfer.status
+        self.headers: Mapping[str, str] = transfer.headers
+        self._peer = peer
+        self._transfer = transfer
+        self._first = first
+
+    def __next__(self) -> bytes:
+        chunk, self._first = self._first or self._take(), b""
+        if not chunk:
+            self.close()
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Stops reading; more than once does no harm."""
+        self._transfer.close()
+
+    def _take(self) -> bytes:
+        try:
+            return self._transfer.take()
+        except Failure as failure:
+            self.close()
+            logger.warning("peer_broke_off", peer=self._peer, reason=str(failure))
+            raise Unavailable(f"{self._peer} broke off in the middle of its answer.") from None
 
 
 class _Line(threading.local):
@@ -69,13 +103,9 @@ class _Line(threading.local):
     def __init__(self, policy: Policy) -> None:
         self.sent = False
         self._repeatable = True
-        self._curl = curl = pycurl.Curl()
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(policy.connect_timeout * 1000))
+        self._curl = curl = _handle(policy)
         curl.setopt(pycurl.TIMEOUT_MS, int(policy.timeout * 1000))
         curl.setopt(pycurl.MAXFILESIZE, _MAX_RESPONSE_BYTES)
-        curl.setopt(pycurl.PROXY, "")
-        curl.setopt(pycurl.TCP_NODELAY, 1)
 
     def begin(self, *, repeatable: bool) -> pycurl.Curl:
         """Returns the handle, for one call."""
@@ -122,7 +152,7 @@ class HttpClient:
         self._token = token
         self._policy = policy or Policy()
         self._line = _Line(self._policy)
-        self._breaker = self._policy.breaker(peer, on=_Failure)
+        self._breaker = self._policy.breaker(peer, on=Failure)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Reply:
         """Reads; tries again when that may help."""
@@ -153,21 +183,67 @@ class HttpClient:
         try:
             return self._policy.attempt(
                 lambda: self._attempt(method, url, body, repeatable),
-                lambda error: isinstance(error, _Failure) and (repeatable or not error.sent),
+                lambda error: isinstance(error, Failure) and (repeatable or not error.sent),
             )
-        except _Failure as failure:
-            logger.warning("peer_unavailable", peer=self.peer, reason=str(failure))
-            raise Unavailable(f"{self.peer} does not answer.", retry_after=1) from None
+        except Failure as failure:
+            raise self._unavailable(failure) from None
+
+    def stream(self, path: str, query: Mapping[str, Any] | None = None) -> StreamedReply:
+        """Reads what may be of any size; tries again when that may help, until the first chunk.
+
+        Raises:
+            DelinkciousError: the one that the peer answered with.
+            Unavailable: the peer did not answer, or the breaker is open.
+        """
+        url = self._base + path + _encode(query or {})
+        try:
+            return self._policy.attempt(
+                lambda: self._begin(url), lambda error: isinstance(error, Failure)
+            )
+        except Failure as failure:
+            raise self._unavailable(failure) from None
+
+    def upload(
+        self,
+        method: str,
+        path: str,
+        chunks: Iterable[bytes],
+        content_type: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        length: int | None = None,
+    ) -> Reply:
+        """Sends a body of any size as its chunks come, once, and returns the reply.
+
+        A body that fails to come breaks the request off. A peer that is a WSGI server cannot tell
+        that from its end unless it knows the length, or the content itself says where it ends.
+
+        Args:
+            length: how long the body is; None sends it in HTTP's own chunks.
+
+        Raises:
+            DelinkciousError: the one that the peer answered with, if need be before all was sent.
+            Unavailable: the peer did not answer, or the breaker is open.
+            Exception: what ``chunks`` raises.
+        """
+        url = self._base + path + _encode(query or {})
+        handle = self._handle_for(url, content_type)
+        handle.setopt(pycurl.UPLOAD, 1)
+        handle.setopt(pycurl.INFILESIZE_LARGE, -1 if length is None else length)
+        handle.setopt(pycurl.CUSTOMREQUEST, method)
+        body = Body(chunks)
+        try:
+            with closing(Transfer(handle, self._policy.patience, body)) as transfer:
+                return self._send(method, transfer, body)
+        except Failure as failure:
+            raise self._unavailable(failure) from None
 
     def check(self) -> None:
         """Raises `Unavailable` unless the peer accepts connections; for readiness."""
-        handle = pycurl.Curl()
+        handle = _handle(self._policy)
         try:
             handle.setopt(pycurl.URL, self._base)
             handle.setopt(pycurl.CONNECT_ONLY, 1)
-            handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(self._policy.connect_timeout * 1000))
-            handle.setopt(pycurl.NOSIGNAL, 1)
-            handle.setopt(pycurl.PROXY, "")
             handle.perform()
         except pycurl.error as error:
             raise Unavailable(str(error.args[1])) from None
@@ -189,7 +265,7 @@ class HttpClient:
         answer = BytesIO()
         handle.setopt(pycurl.URL, url)
         handle.setopt(pycurl.WRITEDATA, answer)
-        handle.setopt(pycurl.HTTPHEADER, self._headers(body))
+        handle.setopt(pycurl.HTTPHEADER, self._headers(None if body is None else _JSON))
         if body is None:
             handle.setopt(pycurl.HTTPGET, 1)
         else:
@@ -201,21 +277,90 @@ class HttpClient:
             handle.perform()
             status = handle.getinfo(pycurl.RESPONSE_CODE)
         except pycurl.error as error:
-            raise _Failure(str(error.args[1]), sent=line.sent) from None
+            raise Failure(str(error.args[1]), sent=line.sent) from None
         finally:
             _durations[self.peer, method, status].observe(perf_counter() - started)
         if status in _UNAVAILABLE:
-            raise _Failure(f"HTTP status {status}", sent=True)
+            raise Failure(f"HTTP status {status}", sent=True)
         return status, answer.getvalue(), handle.getinfo(pycurl.CONTENT_TYPE) or ""
 
-    def _headers(self, body: bytes | None) -> list[str]:
+    def _headers(self, content_type: str | None) -> list[str]:
         headers = ["Expect:"]  # nothing of the kind is sent; and pycurl takes no notice of no list
         headers += [f"{name}: {value}" for name, value in tracing.inject().items()]
         if self._token is not None:
             headers.append(f"{CALLER_TOKEN_HEADER}: {self._token}")
-        if body is not None:
-            headers.append("Content-Type: application/json")
+        if content_type is not None:
+            headers.append(f"Content-Type: {content_type}")
         return headers
+
+    def _handle_for(self, url: str, content_type: str | None) -> Any:
+        handle = _handle(self._policy)
+        handle.setopt(pycurl.URL, url)
+        handle.setopt(pycurl.HTTPHEADER, self._headers(content_type))
+        return handle
+
+    def _begin(self, url: str) -> StreamedReply:
+        transfer = Transfer(self._handle_for(url, None), self._policy.patience)
+        try:
+            with self._breaker.guard():
+                with self._measured("GET", transfer):
+                    first = transfer.take()
+                _raise_if_unavailable(transfer)
+            self._raise_unless_good(transfer, first)
+        except BaseException:
+            transfer.close()
+            raise
+        return StreamedReply(self.peer, transfer, first)
+
+    def _send(self, method: str, transfer: Transfer, body: Body) -> Reply:
+        with self._measured(method, transfer):
+            with self._breaker.guard():
+                while not (body.wanted or transfer.done):
+                    transfer.advance()
+            answer = transfer.take()
+        _raise_if_unavailable(transfer)
+        self._raise_unless_good(transfer, answer)
+        return Reply(transfer.status, _whole(transfer, answer))
+
+    @contextmanager
+    def _measured(self, method: str, transfer: Transfer) -> Iterator[None]:
+        started = perf_counter()
+        status = 0
+        try:
+            yield
+            status = transfer.status
+        finally:
+            _durations[self.peer, method, status].observe(perf_counter() - started)
+
+    def _raise_unless_good(self, transfer: Transfer, answer: bytes) -> None:
+        if transfer.status not in _GOOD:
+            content_type = transfer.headers.get("content-type", "")
+            raise _error(self.peer, transfer.status, _whole(transfer, answer), content_type)
+
+    def _unavailable(self, failure: Failure) -> Unavailable:
+        logger.warning("peer_unavailable", peer=self.peer, reason=str(failure))
+        return Unavailable(f"{self.peer} does not answer.", retry_after=1)
+
+
+def _handle(policy: Policy) -> Any:
+    handle = pycurl.Curl()
+    handle.setopt(pycurl.NOSIGNAL, 1)
+    handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(policy.connect_timeout * 1000))
+    handle.setopt(pycurl.PROXY, "")
+    handle.setopt(pycurl.TCP_NODELAY, 1)
+    return handle
+
+
+def _raise_if_unavailable(transfer: Transfer) -> None:
+    if transfer.status in _UNAVAILABLE:
+        raise Failure(f"HTTP status {transfer.status}", sent=True)
+
+
+def _whole(transfer: Transfer, answer: bytes) -> bytes:
+    """Returns an answer of which the beginning is there. None that is waited for is large."""
+    while (chunk := transfer.take()) and len(answer) < _MAX_RESPONSE_BYTES:
+        answer += chunk
+    return answer
 
 
 def _encode(query: Mapping[str, Any]) -> str:
