@@ -268,13 +268,15 @@ def test_any_tag_passes_through_the_servers(
         # As it stands: requests would take ".." for a step up.
         with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)) as raw:
 
-            def delete(name: str) -> tuple[int, bytes]:
-                raw.request("DELETE", f"/v1/tags/{quote(name, safe='')}", headers=token)
+            def delete(path: str) -> tuple[int, bytes]:
+                raw.request("DELETE", f"/v1/tags/{path}", headers=token)
                 answer = raw.getresponse()
                 return answer.status, answer.read()
 
-            assert [delete(name) for name in names] == [(200, b'{"links":1}')] * len(names)
-            assert delete("(" * 20_000)[0] == 404
+            for name in names:
+                assert delete(quote(name, safe="")) == (200, b'{"links":1}'), name
+            # What can be sent as it is takes three times as much on its way to the link service.
+            assert delete("(" * 60_000)[0] == 404
         assert client.get(f"{gateway.url}/v1/tags", timeout=10).json()["tags"] == []
 
 
