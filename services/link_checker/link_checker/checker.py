@@ -8,7 +8,8 @@ from delinkcious.errors import InvalidArgument
 from link_checker.domain import Finding, Outcome, outcome_of_status
 from link_checker.page import Page
 from link_checker.request import Answer, Method, NoAnswer
-from link_checker.urls import ForbiddenUrl, WebUrl
+from link_checker.trail import Trail
+from link_checker.urls import WebUrl
 
 _ERROR: Final = 400
 _SHARE_OF_HEAD: Final = 0.5
@@ -57,12 +58,12 @@ class Checker:
                 return Finding(failure.outcome, failure.status)
 
     def _follow(self, url: WebUrl, deadline: float, page: Page | None) -> Finding:
+        trail = Trail(url)
         for _ in range(self._max_redirects + 1):
-            answer = self._ask(url, deadline, page)
+            answer = self._ask(trail.url, deadline, page)
             if answer.location is None:
-                outcome = outcome_of_status(answer.status)
-                return Finding(outcome, answer.status, page.title if page else None)
-            url = _next(url, answer.location)
+                return _finding(answer.status, trail.moved_to, page)
+            trail.follow(answer.status, answer.location)
         return Finding(Outcome.TOO_MANY_REDIRECTS, answer.status)
 
     def _ask(self, url: WebUrl, deadline: float, page: Page | None) -> Answer:
@@ -83,10 +84,8 @@ class Checker:
         return self._web.fetch("GET", url, deadline - monotonic(), page)
 
 
-def _next(url: WebUrl, location: bytes) -> WebUrl:
-    try:
-        return url.join(location)
-    except ForbiddenUrl:
-        raise NoAnswer(Outcome.FORBIDDEN_ADDRESS) from None
-    except InvalidArgument:
-        raise NoAnswer(Outcome.BAD_RESPONSE) from None
+def _finding(status: int, moved_to: str | None, page: Page | None) -> Finding:
+    outcome, title = outcome_of_status(status), page.title if page else None
+    if outcome is Outcome.OK and moved_to is not None:
+        return Finding(Outcome.MOVED, status, title, moved_to)
+    return Finding(outcome, status, title)

@@ -15,6 +15,8 @@ class Outcome(StrEnum):
     """What became of a check."""
 
     OK = "ok"
+    MOVED = "moved"
+    """It answers, at another address, which the old one says is for good."""
     NOT_FOUND = "not_found"
     GONE = "gone"
     BLOCKED = "blocked"
@@ -42,18 +44,22 @@ class Finding:
     Attributes:
         http_status: of the final response, if there was one.
         title: the page's own, if it was wanted and found.
+        moved_to: the URL that the page has now; with ``moved`` only.
     """
 
     outcome: Outcome
     http_status: int | None = None
     title: str | None = None
+    moved_to: str | None = None
 
     @property
     def link_status(self) -> LinkStatus:
         """Whether the page answers."""
-        return LinkStatus.VALID if self.outcome is Outcome.OK else LinkStatus.INVALID
+        return LinkStatus.VALID if self.outcome in _ANSWERS else LinkStatus.INVALID
 
 
+_ANSWERS: Final = frozenset({Outcome.OK, Outcome.MOVED})
+_FINAL: Final = 200
 _ERROR: Final = 400
 _SERVER_ERROR: Final = 500
 _BY_STATUS: Final = {
@@ -66,6 +72,8 @@ _BY_STATUS: Final = {
 
 def outcome_of_status(status: int) -> Outcome:
     """Returns what the status of a final response means."""
+    if status < _FINAL:
+        return Outcome.BAD_RESPONSE
     if status < _ERROR:
         return Outcome.OK
     default = Outcome.SERVER_ERROR if status >= _SERVER_ERROR else Outcome.CLIENT_ERROR

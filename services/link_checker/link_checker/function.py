@@ -37,6 +37,7 @@ class CheckedLink(BaseModel):
     status: LinkStatus
     http_status: int | None = Field(description="of the final response, if there was one")
     title: str | None = Field(description="the page's own, if it was wanted and found")
+    moved_to: str | None = Field(description="the URL that the page has now, if it moved for good")
 
 
 class LinkCheckFunction:
@@ -66,4 +67,5 @@ class LinkCheckFunction:
             status=finding.link_status,
             http_status=finding.http_status,
             title=finding.title,
+            moved_to=finding.moved_to,
         )

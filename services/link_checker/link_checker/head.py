@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-_STATUS_LINE: Final = re.compile(rb"HTTP/[\d.]+ +(\d{3})")
+_STATUS_LINE: Final = re.compile(rb"HTTP/[\d.]+ +(\d{3})(?!\d)")
 _FINAL: Final = 200
 _GOOD: Final = range(200, 300)
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})

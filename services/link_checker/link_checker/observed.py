@@ -9,7 +9,8 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from delinkcious.errors import InvalidArgument
-from link_checker.domain import Finding, Outcome
+from delinkcious.object_model.links import LinkStatus
+from link_checker.domain import Finding
 from link_checker.ports import LinkChecker
 from link_checker.urls import WebUrl
 
@@ -39,7 +40,7 @@ class ObservedChecker:
         duration = perf_counter() - started
         CHECKS.labels(finding.outcome.value).inc()
         DURATION.observe(duration)
-        if title_wanted and finding.outcome is Outcome.OK:
+        if title_wanted and finding.link_status is LinkStatus.VALID:
             TITLES.labels("yes" if finding.title else "no").inc()
         logger.info(
             "link_checked",

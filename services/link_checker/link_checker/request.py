@@ -25,7 +25,9 @@ _OUTCOMES: Final = {
     pycurl.E_SSL_CIPHER: Outcome.TLS,
     pycurl.E_SSL_INVALIDCERTSTATUS: Outcome.TLS,
     pycurl.E_PEER_FAILED_VERIFICATION: Outcome.TLS,
+    98: Outcome.TLS,  # CURLE_SSL_CLIENTCERT: it wants to see a certificate of ours
     pycurl.E_WRITE_ERROR: Outcome.TOO_LARGE,  # we would not read so many headers
+    100: Outcome.TOO_LARGE,  # CURLE_TOO_LARGE: nor would libcurl read such a long one
     pycurl.E_UNSUPPORTED_PROTOCOL: Outcome.BAD_RESPONSE,  # HTTP/0.9: there is no status line
     pycurl.E_FTP_WEIRD_SERVER_REPLY: Outcome.BAD_RESPONSE,
     pycurl.E_HTTP2: Outcome.BAD_RESPONSE,
@@ -166,6 +168,8 @@ class Request:
             return BrokenOff()
         if code == pycurl.E_COULDNT_CONNECT:
             return NoAnswer(Outcome.FORBIDDEN_ADDRESS if self._refused else _unconnected(handle))
+        if code == pycurl.E_OPERATION_TIMEDOUT and not handle.getinfo(pycurl.NAMELOOKUP_TIME):
+            return NoAnswer(Outcome.DNS)  # no name server said anything
         if code not in _OUTCOMES:
             return RuntimeError(f"libcurl: {error}")  # ours to mend: options, memory, authorities
         return NoAnswer(

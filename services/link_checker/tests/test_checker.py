@@ -37,6 +37,8 @@ from .website import Website
         ("/gzip", Outcome.OK, 200),
         ("/broken-gzip", Outcome.OK, 200),
         ("/many-headers", Outcome.TOO_LARGE, 200),
+        ("/long-header", Outcome.TOO_LARGE, 200),
+        ("/switch", Outcome.BAD_RESPONSE, 101),
         ("/truncated", Outcome.BAD_RESPONSE, 200),
         ("/garbage", Outcome.BAD_RESPONSE, None),
         ("/nothing", Outcome.BAD_RESPONSE, None),
@@ -53,7 +55,7 @@ def test_every_kind_of_answer_has_its_outcome(
     ("target", "finding"),
     [
         ("/status/404", Finding(Outcome.NOT_FOUND, 404)),
-        ("../status/410", Finding(Outcome.GONE, 410)),
+        ("../../status/410", Finding(Outcome.GONE, 410)),
         ("/?q=a b&c=é", Finding(Outcome.OK, 200)),
         ("http://[", Finding(Outcome.BAD_RESPONSE)),
         (f"http://{'x' * 64}.invalid/", Finding(Outcome.DNS)),
@@ -63,6 +65,41 @@ def test_a_redirect_is_followed_wherever_it_leads(
     website: Website, checker: Checker, target: str, finding: Finding
 ) -> None:
     assert checker.check(website.redirect(target)) == finding
+
+
+@pytest.mark.parametrize("title_wanted", [False, True])
+@pytest.mark.parametrize("status", [301, 308])
+def test_a_page_that_moved_for_good_is_told_apart_with_its_address(
+    website: Website, checker: Checker, status: int, title_wanted: bool
+) -> None:
+    finding = checker.check(website.redirect("/?new", status), title_wanted=title_wanted)
+    assert finding == Finding(Outcome.MOVED, 200, moved_to=website.url("/?new"))
+
+
+@pytest.mark.parametrize("status", [302, 303, 307])
+def test_a_page_that_is_elsewhere_for_now_has_not_moved(
+    website: Website, checker: Checker, status: int
+) -> None:
+    assert checker.check(website.redirect("/", status)) == Finding(Outcome.OK, 200)
+
+
+def test_where_a_page_moved_does_not_depend_on_what_it_does_there_for_now(
+    website: Website, checker: Checker
+) -> None:
+    new = website.redirect("/", 302)
+    finding = checker.check(website.redirect(website.redirect(new, 308), 301))
+    assert finding == Finding(Outcome.MOVED, 200, moved_to=new)
+
+
+def test_what_comes_after_a_redirect_for_now_has_not_moved_for_good(
+    website: Website, checker: Checker
+) -> None:
+    assert checker.check(website.redirect(website.redirect("/", 301), 302)).outcome is Outcome.OK
+
+
+def test_a_page_that_moved_to_where_nothing_is_has_gone(website: Website, checker: Checker) -> None:
+    finding = checker.check(website.redirect("/status/404", 301))
+    assert finding == Finding(Outcome.NOT_FOUND, 404)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 429, 500, 501, 503])

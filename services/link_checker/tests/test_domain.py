@@ -9,6 +9,7 @@ from link_checker.domain import Finding, Outcome, outcome_of_status
 @pytest.mark.parametrize(
     ("outcome", "statuses"),
     [
+        (Outcome.BAD_RESPONSE, [0, 100, 101]),
         (Outcome.OK, [200, 204, 206, 226, 300, 301, 304]),
         (Outcome.NOT_FOUND, [404]),
         (Outcome.GONE, [410]),
@@ -21,6 +22,6 @@ def test_every_status_has_its_outcome(outcome: Outcome, statuses: list[int]) -> 
     assert {outcome_of_status(status) for status in statuses} == {outcome}
 
 
-def test_a_link_is_valid_only_when_all_is_well() -> None:
+def test_a_link_is_valid_only_when_its_page_answers_here_or_elsewhere() -> None:
     valid = [o for o in Outcome if Finding(o).link_status is LinkStatus.VALID]
-    assert valid == [Outcome.OK]
+    assert valid == [Outcome.OK, Outcome.MOVED]

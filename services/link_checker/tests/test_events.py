@@ -54,9 +54,21 @@ def test_the_result_tells_all_that_was_found() -> None:
         "outcome": "not_found",
         "http_status": 404,
         "title": "Not here",
+        "moved_to": None,
     }
     assert at.tzinfo is not None
     assert abs((datetime.now(UTC) - at).total_seconds()) < 60
+
+
+def test_a_page_that_moved_is_well_and_has_another_address() -> None:
+    """A consumer that knows nothing of moving must not take it for broken."""
+    data = checked(URL, Finding(Outcome.MOVED, 200, moved_to="https://example.org/")).data
+    assert (data["outcome"], data["moved_to"]) == ("ok", "https://example.org/")
+
+
+@pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.MOVED])
+def test_every_other_outcome_is_told_by_its_name(outcome: Outcome) -> None:
+    assert checked(URL, Finding(outcome)).data["outcome"] == outcome.value
 
 
 def test_the_result_of_one_request_has_one_id() -> None:

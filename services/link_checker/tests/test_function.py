@@ -11,13 +11,18 @@ from link_checker.memory import InMemoryChecker
 
 GOOD = "https://example.com/"
 DEAD = "https://example.com/dead"
+MOVED = "https://example.com/moved"
 TITLED = "https://example.com/titled"
 
 
 @pytest.fixture
 def checker() -> InMemoryChecker:
     return InMemoryChecker(
-        {DEAD: Finding(Outcome.NOT_FOUND, 404), TITLED: Finding(Outcome.OK, 200, "A title")}
+        {
+            DEAD: Finding(Outcome.NOT_FOUND, 404),
+            TITLED: Finding(Outcome.OK, 200, "A title"),
+            MOVED: Finding(Outcome.MOVED, 200, moved_to=GOOD),
+        }
     )
 
 
@@ -65,6 +70,12 @@ def test_it_tells_the_title_to_who_wants_it(
     checked = function(CheckLink(username="alice", url=TITLED, title_wanted=wanted))
     assert checked.title == title
     assert publisher.events[0].data["title"] == title
+
+
+def test_it_tells_where_a_page_moved(function: LinkCheckFunction) -> None:
+    checked = function(CheckLink(username="alice", url=MOVED))
+    found = (checked.outcome, checked.status, checked.moved_to)
+    assert found == (Outcome.MOVED, LinkStatus.VALID, GOOD)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://example.com/", "http://u:p@example.com/"])

@@ -21,7 +21,8 @@ def test_a_head_is_complete_at_its_empty_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "status"), [(b"HTTP/2 204", 204), (b"HTTP/1.0 999 No", 999), (b"HTTP/1.1 x", 0)]
+    ("line", "status"),
+    [(b"HTTP/2 204", 204), (b"HTTP/1.0 999 No", 999), (b"HTTP/1.1 1000 OK", 0), (b"HTTP/1.1", 0)],
 )
 def test_the_status_is_in_the_first_line(line: bytes, status: int) -> None:
     assert read(line).status == status

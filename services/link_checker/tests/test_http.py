@@ -48,6 +48,7 @@ def test_a_check_answers_what_was_found(http: FlaskClient, caller: str) -> None:
         "status": "invalid",
         "http_status": 502,
         "title": None,
+        "moved_to": None,
     }
 
 

@@ -36,6 +36,7 @@ def test_what_is_no_url_has_no_host() -> None:
     ("finding", "wanted", "found"),
     [
         (Finding(Outcome.OK, 200, "A title"), True, (1, 0)),
+        (Finding(Outcome.MOVED, 200, "A title"), True, (1, 0)),
         (Finding(Outcome.OK, 200), True, (0, 1)),
         (Finding(Outcome.GONE, 410), True, (0, 0)),
         (Finding(Outcome.OK, 200), False, (0, 0)),

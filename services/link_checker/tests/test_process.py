@@ -96,7 +96,7 @@ async def test_a_request_is_checked_and_answered(
         await link.ask(7, url)
         answer = await eventually(link.answer, 30)
         assert answer.pop("checked_at").endswith("Z")
-        found = {"outcome": "not_found", "http_status": 404, "title": None}
+        found = {"outcome": "not_found", "http_status": 404, "title": None, "moved_to": None}
         assert answer == {"url_id": 7, "url": url, **found}
         assert work.terminate() == 0
         (line,) = [line for line in work.logs() if line["event"] == "link_checked"]
@@ -179,6 +179,7 @@ async def test_the_function_answers_and_publishes(
             "status": "invalid",
             "http_status": 410,
             "title": None,
+            "moved_to": None,
         }
         assert call(serve, url) == found
         answer = await link.answer()

@@ -68,9 +68,9 @@ class Website(ThreadingHTTPServer):
         """Serves a page that was put here."""
         self._documents[document](handler)
 
-    def redirect(self, target: str) -> str:
+    def redirect(self, target: str, status: int = 302) -> str:
         """The URL of a page that redirects to another one, and sets a cookie."""
-        return self.url("/to/" + quote(target, safe=""))
+        return self.url(f"/to/{status}/{quote(target, safe='')}")
 
     def release(self) -> None:
         """Lets the page ``/once-released`` answer."""
@@ -190,8 +190,9 @@ def _big_redirect(handler: _Handler, _: str) -> None:
     handler.page(405 if handler.command == "HEAD" else 302, b"x" * _MEBIBYTE, Location="/")
 
 
-def _to(handler: _Handler, target: str) -> None:
-    handler.page(301, Location=unquote(target), Set_Cookie="session=abc; Path=/")
+def _to(handler: _Handler, argument: str) -> None:
+    status, _, target = argument.partition("/")
+    handler.page(int(status), Location=unquote(target), Set_Cookie="session=abc; Path=/")
 
 
 def _raw(answer: bytes) -> Page:
@@ -237,6 +238,10 @@ def _truncated(handler: _Handler, _: str) -> None:
         handler.body(b"x")
 
 
+def _long_header(handler: _Handler, _: str) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 200_000 + b"\r\n\r\n")
+
+
 def _many_headers(handler: _Handler, _: str) -> None:
     line = b"X-Padding: " + b"x" * 8000 + b"\r\n"
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + line * 130 + b"\r\n")
@@ -261,6 +266,8 @@ _PAGES: dict[str, Page] = {
     "endless": _endless,
     "truncated": _truncated,
     "many-headers": _many_headers,
+    "long-header": _long_header,
+    "switch": _raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
     "garbage": _raw(b"220 mail.example ESMTP\r\n"),
     "nothing": _raw(b""),
     "reset": lambda handler, _: handler.reset(),
