@@ -11,6 +11,8 @@ from delinkcious.worker import Outbox, Subscription, run_worker
 from link_service.config import LinkSettings
 from link_service.events import CHECKED, to_check_result
 from link_service.http import create_link_app
+from link_service.imports.store import PostgresImportStore
+from link_service.imports.worker import ImportWorker
 from link_service.manager import LinkManager
 from link_service.postgres import PostgresLinkStore
 from link_service.schedule import Schedule
@@ -31,9 +33,11 @@ def serve(runtime: Runtime[LinkSettings]) -> None:
 
 
 async def work(runtime: Runtime[LinkSettings]) -> None:
-    """Publish the outbox, ask for checks that are due, and take in their results."""
+    """Publish the outbox, ask for checks that are due, take in their results, and import files."""
     database = _database(runtime)
-    manager = LinkManager(PostgresLinkStore(database), runtime.settings.max_links_per_user)
+    limit = runtime.settings.max_links_per_user
+    manager = LinkManager(PostgresLinkStore(database), limit)
+    imports = PostgresImportStore(database, limit)
 
     async def record_check(event: Event) -> None:
         await asyncio.to_thread(manager.record_check, to_check_result(event.data))
@@ -43,7 +47,7 @@ async def work(runtime: Runtime[LinkSettings]) -> None:
         nats=runtime.settings.nats,
         outbox=Outbox("link-db", runtime.settings.link_db),
         subscriptions=[Subscription(LINKS, "link-checks", [CHECKED], record_check)],
-        also=[Schedule(database).run],
+        also=[Schedule(database).run, ImportWorker(imports).run],
     )
 
 

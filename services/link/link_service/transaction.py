@@ -5,7 +5,7 @@ come one after another. URLs are shared between users; whoever locks several of 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -134,12 +134,16 @@ _REQUEST_CHECKS: Final = """
 
 
 class PostgresLinkTransaction:
-    """A change of one user's collection; see `link_service.ports.LinkTransaction`."""
+    """A change of one user's collection; see `link_service.ports.LinkTransaction`.
+
+    Attributes:
+        version: of the collection, once this is committed.
+    """
 
     def __init__(self, connection: Connection[Any], username: str) -> None:
         self._connection = connection
         self._username = username
-        ((self._version,),) = connection.execute(_BEGIN, [username]).fetchall()
+        ((self.version,),) = connection.execute(_BEGIN, [username]).fetchall()
 
     def reserve(self, limit: int) -> None:
         if self._connection.execute(_RESERVE, [self._username, limit]).fetchone() is None:
@@ -166,10 +170,10 @@ class PostgresLinkTransaction:
     def insert(self, url_id: int, link: NewLink) -> Link:
         parameters = {
             "username": self._username,
-            "version": self._version,
+            "version": self.version,
             "url_id": url_id,
             "url": link.url,
-            **_fields(self._username, link),
+            **columns_of(self._username, link),
         }
         inserted = self._links(_INSERT, parameters)
         if not inserted:
@@ -192,12 +196,12 @@ class PostgresLinkTransaction:
 
     def update(self, links: Iterable[tuple[Link, Link]]) -> list[Link]:
         pairs = list(links)
-        new = [{"id": link.id, **_fields(self._username, link)} for _, link in pairs]
+        new = [{"id": link.id, **columns_of(self._username, link)} for _, link in pairs]
         changed = self._links(
             _UPDATE,
             {
                 "username": self._username,
-                "version": self._version,
+                "version": self.version,
                 "links": orjson.dumps(new).decode(),
             },
         )
@@ -213,7 +217,7 @@ class PostgresLinkTransaction:
             _DELETE,
             {
                 "username": self._username,
-                "version": self._version,
+                "version": self.version,
                 "ids": [link.id for link in links],
             },
         ).fetchall()
@@ -227,11 +231,15 @@ class PostgresLinkTransaction:
         ids = [link.id for link in links]
         return self._connection.execute(_REQUEST_CHECKS, [self._username, ids]).rowcount
 
+    def count_new(self, tags: Mapping[int, Iterable[str]]) -> None:
+        """Counts the tags of links, by their ids, that were stored in some other way."""
+        self._change_tags(tags, {})
+
     def publish(self, *events: Entry) -> None:
         outbox.append(self._connection, events)
 
     def _change_tags(
-        self, added: dict[int, Iterable[str]], removed: dict[int, Iterable[str]]
+        self, added: Mapping[int, Iterable[str]], removed: Mapping[int, Iterable[str]]
     ) -> None:
         difference: Counter[str] = Counter()
         for sign, statement, changes in ((1, _ADD_TAGS, added), (-1, _REMOVE_TAGS, removed)):
@@ -260,7 +268,7 @@ class PostgresLinkTransaction:
         return [Link.from_json(orjson.loads(row[0])) for row in rows]
 
 
-def _fields(username: str, link: Link | NewLink) -> dict[str, Any]:
+def columns_of(username: str, link: Link | NewLink) -> dict[str, Any]:
     """Returns the columns that a user's changes set, and those that are derived from them."""
     vector = search_vector(
         username,

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from delinkcious.object_model.links import Visibility
 from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE
 
 MAX_IMPORT_BYTES: Final = 100 * 1024 * 1024
@@ -108,6 +109,7 @@ class NewImport:
     Attributes:
         format: None to tell it from the content type, the name or the beginning of the file.
         folders_as_tags: whether the folders that a link is in become tags of it.
+        visibility: of links for which the file says nothing.
     """
 
     format: FileFormat | None = None
@@ -115,6 +117,7 @@ class NewImport:
     filename: str | None = None
     policy: ImportPolicy = ImportPolicy.MERGE
     folders_as_tags: bool = False
+    visibility: Visibility = Visibility.PUBLIC
 
 
 class ImportManager(Protocol):
