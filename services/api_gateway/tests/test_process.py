@@ -277,6 +277,9 @@ def test_any_tag_passes_through_the_servers(
                 assert delete(quote(name, safe="")) == (200, b'{"links":1}'), name
             # What can be sent as it is takes three times as much on its way to the link service.
             assert delete("(" * 60_000)[0] == 404
+            raw.request("GET", f"/v1/links?tag={'(' * 60_000}", headers=token)
+            refused = raw.getresponse()
+            assert (refused.status, b'"field":"query"' in refused.read()) == (400, True)
         assert client.get(f"{gateway.url}/v1/tags", timeout=10).json()["tags"] == []
 
 

@@ -10,7 +10,7 @@ Views get what they read as their argument::
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
 from typing import Any, Final, Literal, TypeVar, get_origin
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import orjson
 from apiflask import APIFlask
@@ -31,6 +31,9 @@ ANY: Final = "json_or_form"
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
+_QUOTE: Final = "werkzeug.url_quote"  # what to do with bytes that are no UTF-8
+_MAX_QUERY_BYTES: Final = 60_000
+"""Servers take addresses of up to 64 KiB, and the query is passed on from one to another."""
 
 
 def reads(app: APIFlask, model: type[M], location: Location) -> Callable[[View], View]:
@@ -55,7 +58,13 @@ def reads(app: APIFlask, model: type[M], location: Location) -> Callable[[View],
 
 def query(model: type[M]) -> M:
     """Decodes the query string."""
-    return _validate(model, _flatten(model, _parameters()))
+    parameters = _parameters()
+    # What can be sent as it is may become five times as long when it is encoded.
+    if len(request.query_string) > _MAX_QUERY_BYTES // 5 and (
+        len(urlencode(parameters, doseq=True)) > _MAX_QUERY_BYTES
+    ):
+        raise InvalidArgument.of("query", f"must be at most {_MAX_QUERY_BYTES:,} bytes long")
+    return _validate(model, _flatten(model, parameters))
 
 
 def json_body(model: type[M]) -> M:
@@ -75,7 +84,7 @@ def any_body(model: type[M]) -> M:
         return _validate(model, _flatten(model, form or _parameters()))
     if body:
         raise UnsupportedMediaType.of("Content-Type", f"must be application/json or {_FORM}")
-    return query(model)
+    return _validate(model, _flatten(model, _parameters()))
 
 
 def _is_json(mimetype: str) -> bool:
@@ -104,8 +113,8 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 def _parameters() -> dict[str, list[str]]:
     """Returns the query's parameters, as Werkzeug's own `args` but in half the time."""
-    query = request.query_string.decode()
-    return parse_qs(query, keep_blank_values=True, errors="werkzeug.url_quote")
+    query = request.query_string.decode(errors=_QUOTE)
+    return parse_qs(query, keep_blank_values=True, errors=_QUOTE)
 
 
 def _flatten(model: type[BaseModel], values: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class TagFilters(Paging):
 class RenameTag(BaseModel):
     """The new name of a tag; that of another tag merges the two."""
 
-    name: Text = Field(min_length=1, max_length=MAX_TAG_LENGTH * 2, examples=["python"])
+    name: Text = Field(min_length=1, max_length=MAX_TAG_LENGTH * 4, examples=["python"])
 
 
 class TagChangeSchema(BaseModel):

@@ -74,6 +74,11 @@ def fields(answer: Any) -> list[str]:
     return [error["field"] for error in answer.get_json(force=True)["errors"]]
 
 
+def raw(client: FlaskClient, query: bytes) -> Any:
+    """The answer to a query that is sent as it is."""
+    return client.get("/query", environ_overrides={"QUERY_STRING": query.decode("latin-1")})
+
+
 EVERYTHING = {
     "name": "a caf\xe9 \N{SNOWMAN}",
     "colour": "red",
@@ -147,6 +152,19 @@ def test_what_is_given_twice_is_refused_unless_it_is_a_list(client: FlaskClient)
     assert (answer.status_code, fields(answer)) == (400, ["name"])
     answer = client.post("/any", data=b"name=a&page_size=1&page_size=2", content_type=FORM)
     assert (answer.status_code, fields(answer)) == (400, ["page_size"])
+
+
+@pytest.mark.parametrize("character", ["(", "\xe9", "%C3%A9", "%FF", "\udcff"])
+def test_a_query_that_no_address_could_pass_on_is_refused(
+    client: FlaskClient, character: str
+) -> None:
+    """What is sent as it is, and what is no UTF-8, becomes longer on its way."""
+
+    def answer(number: int) -> Any:
+        return raw(client, b"name=" + (character * number).encode(errors="surrogateescape"))
+
+    assert answer(9_000).status_code == 200
+    assert (answer(25_000).status_code, fields(answer(25_000))) == (400, ["query"])
 
 
 def test_a_list_may_have_one_element(client: FlaskClient) -> None:
@@ -231,6 +249,13 @@ VALUES = st.recursive(
 NAMES = st.sampled_from(list(Wish.model_fields)) | st.text(max_size=3)
 
 
+def test_bytes_in_a_query_that_are_no_text_are_taken_as_they_are_written(
+    client: FlaskClient,
+) -> None:
+    for query in (b"name=a\xff", b"name=a%FF", b"name=a%ff"):
+        assert raw(client, query).json["name"] == "a%FF"
+
+
 @given(values=st.dictionaries(NAMES, VALUES, max_size=5), path=st.sampled_from(["/json", "/any"]))
 def test_no_json_is_a_fault_of_ours(values: dict[str, Any], path: str) -> None:
     try:
@@ -251,3 +276,8 @@ def test_no_bytes_are_a_fault_of_ours(body: bytes, content_type: str) -> None:
 def test_no_query_is_a_fault_of_ours(query: list[tuple[str, str]]) -> None:
     text = urlencode(query, errors="surrogatepass")
     assert CLIENT.get("/query?" + text).status_code in {200, 400}
+
+
+@given(query=st.binary(max_size=50))
+def test_no_query_of_bytes_is_a_fault_of_ours(query: bytes) -> None:
+    assert raw(CLIENT, b"name=" + query).status_code in {200, 400}
