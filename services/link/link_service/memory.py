@@ -38,7 +38,7 @@ from delinkcious.outbox import Entry
 from link_service import search
 from link_service.domain import title_key
 from link_service.ports import SavedUrl
-from link_service.queries import asked_for, decode_page_token, page_token
+from link_service.queries import asked_for, decode_page_token, page_token, time_key
 
 
 @dataclass
@@ -300,7 +300,7 @@ def _sort_key(sort: Sort, link: Link) -> tuple[int | str, int]:
     if sort is Sort.TITLE:
         return title_key(link.title), link.id
     at = link.created_at if sort is Sort.CREATED else link.updated_at
-    return int(at.timestamp() * 1_000_000), link.id
+    return time_key(at), link.id
 
 
 def _is_beyond(query: LinkQuery, key: tuple[Any, int], after: tuple[Any, ...]) -> bool:

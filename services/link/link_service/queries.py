@@ -5,8 +5,9 @@ rows come out as the JSON of the API, built by Postgres itself. How each is serv
 index, is told in docs/search.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -34,22 +35,38 @@ WALK: Final = 1000
 """How many of the first links are looked through before an index is asked for all that match."""
 
 
+_FIRST_DAY: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def time_key(at: datetime) -> int:
+    """Returns what stands for a time in a page token: microseconds since the first day that there
+    is, for links may be older than computers.
+    """
+    return (at - _FIRST_DAY) // timedelta(microseconds=1)
+
+
+def _time(key: Key) -> datetime:
+    try:
+        return _FIRST_DAY + timedelta(microseconds=int(key))
+    except OverflowError:
+        raise _wrong_token() from None
+
+
 @dataclass(frozen=True, slots=True)
 class _Column:
     """What a list is sorted by: the column, and how its values get into a page token and back."""
 
     name: str
     to_key: str
-    from_key: str
+    from_key: Callable[[Key], datetime | str]
     type: type[Key]
 
 
-_MICROSECONDS: Final = "(extract(epoch FROM l.{0}) * 1000000)::bigint"
-_TIME: Final = "'epoch'::timestamptz + %(after_key)s * interval '1 microsecond'"
+_TO_KEY: Final = f"((extract(epoch FROM l.{{0}}) - {_FIRST_DAY.timestamp():.0f}) * 1000000)::bigint"
 _COLUMNS: Final[Mapping[Sort, _Column]] = {
-    Sort.CREATED: _Column("created_at", _MICROSECONDS.format("created_at"), _TIME, int),
-    Sort.UPDATED: _Column("updated_at", _MICROSECONDS.format("updated_at"), _TIME, int),
-    Sort.TITLE: _Column("title_key", "l.title_key", "%(after_key)s", str),
+    Sort.CREATED: _Column("created_at", _TO_KEY.format("created_at"), _time, int),
+    Sort.UPDATED: _Column("updated_at", _TO_KEY.format("updated_at"), _time, int),
+    Sort.TITLE: _Column("title_key", "l.title_key", str, str),
 }
 
 # Whichever way the rows are found, the page is cut before JSON is built: Postgres would build it
@@ -132,14 +149,15 @@ def page_of_links(query: LinkQuery) -> Statement:
     if tag is not None:
         parameters["tag"] = tag
     if query.start_token:
-        parameters["after_key"], parameters["after_id"] = decode_page_token(query)
+        key, parameters["after_id"] = decode_page_token(query)
+        parameters["after_key"] = _COLUMNS[query.sort].from_key(key)
     statement = _statement(
         _way(tag, condition),
         condition.sql if condition else "",
         tuple(name for name in _FILTERS if name in parameters),
         query.sort,
         descending=query.descending,
-        goes_on=query.start_token is not None,
+        goes_on=bool(query.start_token),
     )
     if condition:
         parameters |= condition.parameters
@@ -160,8 +178,12 @@ def decode_page_token(query: LinkQuery) -> tuple[Key, ...]:
     kinds = (str, _COLUMNS[query.sort].type, int)
     name, *key = decode_token(query.start_token or "", kinds)
     if name != _list_name(query):
-        raise InvalidArgument.of("start_token", "is not a page token of this list")
+        raise _wrong_token()
     return tuple(key)
+
+
+def _wrong_token() -> InvalidArgument:
+    return InvalidArgument.of("start_token", "is not a page token of this list")
 
 
 def _list_name(query: LinkQuery) -> str:
@@ -220,7 +242,7 @@ def _statement(
     column = _COLUMNS[sort]
     direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
     order = f"l.{column.name} {direction}, l.id {direction}"
-    after = f"AND (l.{column.name}, l.id) {beyond} ({column.from_key}, %(after_id)s)"
+    after = f"AND (l.{column.name}, l.id) {beyond} (%(after_key)s, %(after_id)s)"
     conditions = [_FILTERS[name] for name in filters]
     if condition:
         conditions.append(f"AND ({condition})")

@@ -1,6 +1,7 @@
 """No query reads a whole table: each is served by the index that docs/search.md names."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from delinkcious.object_model.links import LinkQuery, LinkStatus, Order, Sort, V
 from delinkcious.testing.databases import Databases
 from link_service.domain import title_key, url_digest
 from link_service.postgres import CHANGES, LOOKUP, TAGS
-from link_service.queries import page_of_links
+from link_service.queries import page_of_links, page_token, time_key
 from link_service.search import search_vector
 
 Parameters = Mapping[str, object] | list[object]
@@ -117,8 +118,12 @@ def check(found: str, *indexes: str) -> None:
     ],
 )
 def test_a_page_of_links(filled: Database, query: dict[str, object], indexes: list[str]) -> None:
-    statement = page_of_links(LinkQuery("user-1", **query))  # type: ignore[arg-type]
-    check(plan(filled, statement.sql, statement.parameters), *indexes)
+    first = LinkQuery("user-1", **query)  # type: ignore[arg-type]
+    key = "word" if first.sort is Sort.TITLE else time_key(datetime(2010, 1, 7, tzinfo=UTC))
+    later = replace(first, start_token=page_token(first, key, 1))
+    for page in (first, later):
+        statement = page_of_links(page)
+        check(plan(filled, statement.sql, statement.parameters), *indexes)
 
 
 def test_the_other_lists(filled: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from delinkcious.database import Database
 from delinkcious.errors import AlreadyExists, DelinkciousError, FailedPrecondition, InvalidArgument
-from delinkcious.object_model.links import LinkQuery, LinkStatus, NewLink
+from delinkcious.object_model.links import LinkQuery, LinkStatus, NewLink, Order, Sort
 from delinkcious.schemas.links import LinkSchema
 from link_service.manager import LinkManager
 from link_service.postgres import PostgresLinkStore
@@ -97,6 +97,30 @@ def test_postgres_builds_the_json_that_the_schema_describes(
     assert link.last_check
     assert link.created_at.utcoffset() is not None
     assert page.links[0].status is LinkStatus.INVALID
+
+
+@pytest.mark.parametrize("sort", [Sort.CREATED, Sort.UPDATED])
+def test_pages_reach_links_of_any_date(
+    manager: LinkManager, database: Database, sort: Sort
+) -> None:
+    """Imported links keep their dates, some of which are older than computers."""
+    dates = ["0001-01-01", "1969-12-31 23:59:59.999999", "1970-01-01", "9999-12-31 23:59:59.999999"]
+    with database.connection() as connection:
+        for at in dates:
+            link = manager.add_link("alice", NewLink(f"{URL}{at.replace(' ', 'T')}"))
+            connection.execute(
+                "UPDATE links SET created_at = %(at)s, updated_at = %(at)s WHERE id = %(id)s",
+                {"at": f"{at}Z", "id": link.id},
+            )
+    for order, expected in ((Order.ASCENDING, dates), (Order.DESCENDING, dates[::-1])):
+        seen: list[str] = []
+        token = None
+        for _ in dates:
+            query = LinkQuery("alice", sort=sort, order=order, start_token=token, page_size=1)
+            page = manager.get_links(query)
+            seen += [link.url for link in page.links]
+            token = page.next_page_token
+        assert (seen, token) == ([f"{URL}{at.replace(' ', 'T')}" for at in expected], None)
 
 
 def test_a_regular_expression_that_takes_for_ever_is_cut_off(manager: LinkManager) -> None:
