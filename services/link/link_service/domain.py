@@ -28,10 +28,13 @@ _TRACKING: Final = re.compile(
     r"|mc_[ce]id|igshid|_hsenc|_hsmi|mkt_tok|vero_id|oly_\w+_id|wt_?mc|ref_src",
     re.IGNORECASE,
 )
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f<>\"\\^`{|}]")
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f<>\"\\^`{|}\ud800-\udfff]")
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _MAX_HOST_LENGTH: Final = 253
+_PLAIN_HOST: Final = re.compile(
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+)
 _LOOSE_HOST: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?!$)|$))+")
 _TITLE_KEY_LENGTH: Final = 100
 _IPV6_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\]")
@@ -89,8 +92,10 @@ def _normalize_host(parts: SplitResult) -> str:
         if not _IPV6_HOST.fullmatch(f"[{host}]"):
             raise _wrong("has no valid host")
         return f"[{host.lower()}]"
+    if _PLAIN_HOST.fullmatch(host) and "--" not in host and len(host) <= _MAX_HOST_LENGTH:
+        return host  # as IDNA would, which takes fifty times as long
     try:
-        return idna.encode(host, uts46=True).decode().lower()
+        return idna.encode(host, uts46=True).decode().lower().rstrip(".")  # there are other dots
     except idna.IDNAError:
         pass
     # Names that are in use though no registry would give them: with underscores, for one.

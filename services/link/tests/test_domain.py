@@ -1,5 +1,6 @@
 """What a URL, a tag and a link may be."""
 
+import idna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,3 +168,13 @@ def test_an_overlong_title_and_description_are_both_named() -> None:
             check()
         assert [v.field for v in caught.value.violations] == ["title", "description"]
     assert check_new_link(NewLink("http://a.example", title="x" * MAX_TITLE_LENGTH))
+
+
+@given(st.text("abz019-.", min_size=1, max_size=15))
+def test_plain_hosts_are_what_idna_makes_of_them(host: str) -> None:
+    """They are not given to it, because it takes its time."""
+    try:
+        expected = idna.encode(host, uts46=True).decode().rstrip(".")
+    except idna.IDNAError:
+        return
+    assert normalize_url(f"http://{host}/") == f"http://{expected}/"

@@ -8,6 +8,7 @@ leaves out the rows that are done.
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from typing import Final
@@ -21,6 +22,8 @@ from link_service.imports.rows import Rows, to_rows
 from link_service.imports.store import Claim, Lost, PostgresImportStore
 
 logger = structlog.get_logger()
+
+_Batch = tuple[Rows, int]
 
 _ROWS_AT_ONCE: Final = 500
 _LOOK: Final = 0.5
@@ -45,6 +48,7 @@ class ImportWorker:
     def __init__(self, store: PostgresImportStore) -> None:
         self._store = store
         self._stop = threading.Event()
+        self._reader = ThreadPoolExecutor(1, "import-reader")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Looks for imports now and then, and works on each to its end."""
@@ -92,13 +96,20 @@ class ImportWorker:
         rows = read(claim.format, chunks, folders_as_tags=claim.folders_as_tags)
         for _ in islice(rows, claim.rows_done):
             pass
-        for batch in _batches(rows, claim):
+        for batch, bytes_read in self._ahead(_batches(rows, claim, chunks)):
             if self._stop.is_set():
                 return False
-            self._store.advance(claim, batch, chunks.bytes_read)
+            self._store.advance(claim, batch, bytes_read)
         return True
 
+    def _ahead(self, batches: Iterator[_Batch]) -> Iterator[_Batch]:
+        """Reads one batch while another is stored: the one waits for Postgres most of the time."""
+        coming = self._reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = self._reader.submit(next, batches, None)
+            yield batch
 
-def _batches(rows: Iterator[Row], claim: Claim) -> Iterator[Rows]:
+
+def _batches(rows: Iterator[Row], claim: Claim, chunks: _Counted) -> Iterator[_Batch]:
     while some := list(islice(rows, _ROWS_AT_ONCE)):
-        yield to_rows(some, claim.visibility)
+        yield to_rows(some, claim.visibility), chunks.bytes_read
