@@ -2,7 +2,7 @@
 
 import idna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delinkcious.errors import InvalidArgument
@@ -14,6 +14,7 @@ from link_service.domain import (
     normalize_tag,
     normalize_tags,
     normalize_url,
+    url_digest,
 )
 
 SAME = [
@@ -30,6 +31,7 @@ SAME = [
     ("http://example.com/%c3%a9", "http://example.com/é"),
     ("http://bücher.example/", "http://xn--bcher-kva.example/"),
     ("http://example.com./a", "http://example.com/a"),
+    ("http://example\u3002com\u3002/a", "http://example.com/a"),
     ("http://[2001:DB8::1]/", "http://[2001:db8::1]"),
 ]
 
@@ -62,6 +64,7 @@ WRONG = [
     "http://example.com/a b",
     "http://example.com/\n",
     "http://example.com/\x00",
+    "http://example.com/\ud800",
     "http://[::1/",
     "http://[zz]/",
     "http://-/",
@@ -88,14 +91,31 @@ def test_what_is_no_web_address_is_refused_with_the_name_of_the_field(url: str) 
     assert [violation.field for violation in caught.value.violations] == ["url"]
 
 
-@given(st.text(max_size=200))
-def test_any_text_is_a_url_or_an_invalid_argument(text: str) -> None:
-    for url in (text, "http://example.com/" + text, "http://" + text):
-        try:
-            normalized = normalize_url(url)
-        except InvalidArgument:
-            continue
+PIECES = [
+    "http:", "HTTPS:", "//", "/", ".", "..", "?", "#", "&", "=", ";", "@", ":", ":80", ":0", ":65536",
+    "[", "]", "[::1]", "%", "%2f", "%2E", "%7E", "%c3%A9", "%252e", "a", "B", "b.example", "-", "_",
+    "é", "ß", "İ", "日本", "🦊", "½", "\u0301", "\u200d", "\u00ad", "\u3002", "\uff0e", "\u0660",
+    "xn--", "xn--a", "xn--bcher-kva", "utm_source=x", " ", "\n", "\\", "\ud800",
+]  # fmt: skip
+URLS = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=8).map("".join),
+    st.text(st.characters(exclude_categories=[]), max_size=50),
+)
+
+
+@settings(max_examples=500)
+@given(URLS, st.sampled_from(["", "http://", "https://b.example/", "http://b.example"]))
+def test_any_text_is_a_url_or_an_invalid_argument(text: str, beginning: str) -> None:
+    try:
+        normalized = normalize_url(beginning + text)
+    except InvalidArgument as error:
+        wrong = [violation.field for violation in error.violations]
+    else:
+        wrong = []
+        assert normalized.isascii()
         assert normalize_url(normalized) == normalized
+        assert len(url_digest(normalized)) == 32
+    assert wrong in ([], ["url"])
 
 
 @pytest.mark.parametrize(
