@@ -5,8 +5,8 @@ holds for every service: problems as RFC 9457 documents, bodies that may come as
 and names fit to be read. Which problems a view has of its own, it says with `problems`.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -20,12 +20,15 @@ from delinkcious.errors import (
     UnsupportedMediaType,
 )
 
+F = TypeVar("F", bound=Callable[..., Any])
 Node = dict[str, Any]
 Answers = dict[int | str, Node]
 """What a call may answer, by status, for ``@app.doc(responses=…)``."""
 
 _REF: Final = "#/components/schemas/"
 _FORM: Final = "application/x-www-form-urlencoded"
+_FORM_IN_PARTS: Final = "multipart/form-data"
+_FILE: Final[Node] = {"type": "string", "format": "binary"}
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _ERROR: Final = "400"
 
@@ -59,6 +62,17 @@ def problems(*kinds: type[DelinkciousError]) -> Answers:
     return answers
 
 
+def takes_file(*content_types: str) -> Callable[[F], F]:
+    """Says that a view reads a file (`delinkcious.http.uploads`), of one of these types."""
+
+    def mark(view: F) -> F:
+        spec = view.__dict__.setdefault("_spec", {})  # where APIFlask looks
+        spec.update(body=_FILE, content_type=[_FORM_IN_PARTS, *content_types])
+        return view
+
+    return mark
+
+
 def operations(document: Node) -> Iterator[tuple[str, str, Node]]:
     """Returns path, method and description of each operation."""
     for path, item in document["paths"].items():
@@ -76,6 +90,7 @@ def complete(document: Any) -> Any:
     for _, _, operation in operations(document):
         operation["parameters"] = [_parameter(given) for given in operation["parameters"]]
         _also_by_query(operation, schemas)
+        _file_as_field(operation)
         _add_problems(operation)
     _tidy(document)
     return document
@@ -111,6 +126,18 @@ def _also_by_query(operation: Node, schemas: dict[str, Node]) -> None:
             for name, schema in model["properties"].items()
         ]
         body["description"] = "Without a body, the query parameters are taken."
+
+
+def _file_as_field(operation: Node) -> None:
+    """A file is the body, or in a form a field of it."""
+    form = operation.get("requestBody", {"content": {}})["content"].get(_FORM_IN_PARTS)
+    if form is not None:
+        form["schema"] = {
+            "type": "object",
+            "properties": {"file": _FILE},
+            "required": ["file"],
+            "additionalProperties": False,
+        }
 
 
 def _add_problems(operation: Node) -> None:
