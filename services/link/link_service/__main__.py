@@ -11,11 +11,13 @@ from delinkcious.worker import Outbox, Subscription, run_worker
 from link_service.config import LinkSettings
 from link_service.events import CHECKED, to_check_result
 from link_service.http import create_link_app
+from link_service.imports.manager import ImportManager
 from link_service.imports.store import PostgresImportStore
 from link_service.imports.worker import ImportWorker
 from link_service.manager import LinkManager
 from link_service.postgres import PostgresLinkStore
 from link_service.schedule import Schedule
+from link_service.transfers import add_transfers
 
 
 def _database(runtime: Runtime[LinkSettings]) -> Database:
@@ -26,9 +28,10 @@ def _database(runtime: Runtime[LinkSettings]) -> Database:
 
 def serve(runtime: Runtime[LinkSettings]) -> None:
     """Answer requests."""
-    store = PostgresLinkStore(_database(runtime))
-    manager = LinkManager(store, runtime.settings.max_links_per_user)
-    app = create_link_app(manager, MutualAuth.from_settings(runtime.settings))
+    database, limit = _database(runtime), runtime.settings.max_links_per_user
+    store = PostgresLinkStore(database)
+    app = create_link_app(LinkManager(store, limit), MutualAuth.from_settings(runtime.settings))
+    add_transfers(app, ImportManager(PostgresImportStore(database, limit), store))
     runtime.serve_http(app, threads=runtime.settings.server_threads)
 
 
