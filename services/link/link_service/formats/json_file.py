@@ -115,7 +115,8 @@ def _row(line: int, value: Any) -> Row:
 
 
 def _pinboard(line: int, link: Mapping[str, Any]) -> Row:
-    visibility, remarks = read_visibility(public=_text(link, "shared"))
+    is_hidden = link.get("shared") is False
+    visibility, remarks = read_visibility(public="no" if is_hidden else _text(link, "shared"))
     return make_row(
         line,
         url=_text(link, "href"),

@@ -17,12 +17,12 @@ from link_service.formats.window import Window
 
 DOCTYPE: Final = "!doctype"
 
-_OPENING: Final = re.compile(r"<(?:(/?[a-z][^\s/<>]*)|!(--|doctype))", re.IGNORECASE)
+_OPENING: Final = re.compile(r"(?ai)<(?:(/?[a-z][^\s/<>]*)|!(--|doctype))")
 _COMMENT_END: Final = re.compile("-->")
-_NAME: Final = re.compile(r"[\s/]*(?:([^\s/<>=]+)(?:\s*(=)\s*)?|(=))?")
-_UNQUOTED: Final = re.compile(r"[^\s<>]*")
-_BOOKMARK_TAG: Final = re.compile(r"</?(?:a|d[dlt]|h[1-6])[\s>]", re.IGNORECASE)
-_REFERENCE: Final = re.compile(r"&(?:#[0-9]+;?|#x[0-9a-f]+;?|([a-z][a-z0-9]*;?))", re.IGNORECASE)
+_NAME: Final = re.compile(r"(?a)[\s/]*(?:([^\s/<>=]+)(?:\s*(=)\s*)?|(=))?")
+_UNQUOTED: Final = re.compile(r"(?a)[^\s<>]*")
+_BOOKMARK_TAG: Final = re.compile(r"(?ai)</?(?:a|d[dlt]|h[1-6])[\s>]")
+_REFERENCE: Final = re.compile(r"(?ai)&(?:#[0-9]+;?|#x[0-9a-f]+;?|([a-z][a-z0-9]*;?))")
 _TOO_LARGE: Final = re.compile(r"&#[0-9]{10,};?")
 
 

@@ -38,7 +38,7 @@ _NO_TEXT: Final = (
     (b"bplist00", "is a binary property list, not a file of links"),
 )
 _LENIENT: Final = "delinkcious.else-windows-1252"
-_LINE_ENDS: Final = re.compile("\r\n?|\n\r")
+_LINE_END: Final = re.compile("\r\n?|\n\r?")
 
 
 def _in_windows_1252(error: UnicodeError) -> tuple[str, int]:
@@ -91,10 +91,16 @@ def with_line_feeds(blocks: Iterable[str]) -> Iterator[str]:
     held = ""
     for block in blocks:
         text = held + block
-        held = text[-1] if text.endswith(("\r", "\n")) else ""  # perhaps only half of an end
+        held = _half_an_end(text)
         text = text[: len(text) - len(held)]
-        yield _LINE_ENDS.sub("\n", text) if "\r" in text else text
+        yield _LINE_END.sub("\n", text) if "\r" in text else text
     yield "\n" if held else ""
+
+
+def _half_an_end(text: str) -> str:
+    """Returns the last character if it may be the first of two that end a line together."""
+    ends = _LINE_END.findall(text, len(text.rstrip("\r\n")))
+    return ends[-1] if ends and len(ends[-1]) == 1 else ""
 
 
 def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
