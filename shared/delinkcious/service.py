@@ -139,11 +139,27 @@ class Runtime(Generic[S]):
 Role = Callable[[Runtime[S]], Awaitable[None] | None]
 
 
+@dataclass(frozen=True)
+class Command(Generic[S]):
+    """A command with arguments of its own.
+
+    Attributes:
+        arguments: adds them to the command's parser.
+        run: what it does; may raise `SystemExit` with an exit code. Its docstring is the help.
+    """
+
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[Runtime[S], argparse.Namespace], Awaitable[None] | None]
+
+
+Commands = Mapping[str, Role[S] | Command[S]]
+
+
 def run(
     settings_type: type[S],
     *,
     roles: Mapping[str, Role[S]],
-    commands: Mapping[str, Role[S]] | None = None,
+    commands: Commands[S] | None = None,
     arguments: Sequence[str] | None = None,
 ) -> None:
     """Runs the role or command that the command line names.
@@ -153,8 +169,8 @@ def run(
         commands: run to their end, without one.
     """
     commands = commands or {}
-    chosen = _parse(settings_type.service_name, {**roles, **commands}, arguments)
-    name = settings_type.service_name
+    given = _parse(settings_type.service_name, {**roles, **commands}, arguments)
+    chosen, name = str(given.role), settings_type.service_name
     try:
         settings = settings_type.load()
         logging.configure(name, settings.log_level, chosen)
@@ -163,7 +179,7 @@ def run(
         if chosen in roles:
             _run_role(runtime, roles[chosen])
         else:
-            _call(commands[chosen], runtime)
+            _run_command(runtime, commands[chosen], given)
     except ConfigurationError as error:
         _fail(f"{name}: configuration error", error, _EX_CONFIG)
     except StartError as error:
@@ -194,6 +210,17 @@ def _run_role(runtime: Runtime[S], role: Role[S]) -> None:
     finally:
         management.close()
     logger.info("stopped")
+
+
+def _run_command(
+    runtime: Runtime[S], command: Role[S] | Command[S], given: argparse.Namespace
+) -> None:
+    if not isinstance(command, Command):
+        _call(command, runtime)
+    elif inspect.iscoroutinefunction(command.run):
+        asyncio.run(command.run(runtime, given))
+    else:
+        command.run(runtime, given)
 
 
 def _cannot_listen(name: str, port: int, error: OSError) -> str:
@@ -227,15 +254,21 @@ def _exit_after(seconds: float) -> None:
 
 
 def _parse(
-    service: str, choices: Mapping[str, Callable[..., Any]], arguments: Sequence[str] | None
-) -> str:
+    service: str,
+    choices: Mapping[str, Role[S] | Command[S]],
+    arguments: Sequence[str] | None,
+) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=service, description="Configuration comes from the environment; see the README."
     )
     subparsers = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
-    for name, function in choices.items():
-        subparsers.add_parser(name, help=(inspect.getdoc(function) or "").partition("\n")[0])
-    return str(parser.parse_args(arguments).role)
+    for name, choice in choices.items():
+        function = choice.run if isinstance(choice, Command) else choice
+        text = inspect.getdoc(function) or ""
+        subparser = subparsers.add_parser(name, help=text.partition("\n")[0], description=text)
+        if isinstance(choice, Command):
+            choice.arguments(subparser)
+    return parser.parse_args(arguments)
 
 
 def _fail(who: str, error: Exception, status: int) -> NoReturn:

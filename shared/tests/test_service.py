@@ -1,5 +1,6 @@
 """A process of a service from its start to its end: exit codes, and what is said on the way."""
 
+import argparse
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from delinkcious.config import Port, ServiceSettings
-from delinkcious.service import Runtime, run
+from delinkcious.service import Command, Runtime, run
 from delinkcious.testing.process import HOST, ServiceProcess, run_command
 from delinkcious.testing.waiting import free_port, wait_until
 
@@ -201,6 +202,31 @@ def test_it_explains_its_roles(capsys: pytest.CaptureFixture[str]) -> None:
         run(Settings, roles={"serve": serve}, arguments=["--help"])
     assert ended.value.code == 0
     assert "Answer requests." in capsys.readouterr().out
+
+
+def test_a_command_is_given_its_own_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    def rename(_runtime: Runtime[Settings], given: argparse.Namespace) -> None:
+        """Give a thing another name."""
+        print(given.thing, given.to)
+        raise SystemExit(3)
+
+    def arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("thing")
+        parser.add_argument("--to", required=True)
+
+    commands = {"rename": Command(arguments, rename)}
+
+    def ended(*words: str) -> object:
+        with pytest.raises(SystemExit) as ended:
+            run(Settings, roles={"serve": serve}, commands=commands, arguments=words)
+        return ended.value.code
+
+    assert ended("rename", "this", "--to", "that") == 3
+    assert capsys.readouterr().out == "this that\n"
+    assert ended("rename", "this") == 2
+    assert "--to" in capsys.readouterr().err
+    assert ended("--help") == 0
+    assert "Give a thing another name." in capsys.readouterr().out
 
 
 integration = pytest.mark.integration

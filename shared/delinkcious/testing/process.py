@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -166,11 +166,16 @@ class ServiceProcess:
 
 
 def run_command(
-    module: str, command: str, env: Mapping[str, str], timeout: float = 60
+    module: str,
+    command: str,
+    env: Mapping[str, str],
+    timeout: float = 60,
+    *,
+    arguments: Sequence[str] = (),
 ) -> "subprocess.CompletedProcess[str]":
     """Runs a command of a service, such as ``migrate``, to its end."""
     return subprocess.run(
-        [sys.executable, "-m", module, command],
+        [sys.executable, "-m", module, command, *arguments],
         env=environment({"PORT": str(free_port()), **env}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
