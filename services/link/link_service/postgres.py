@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -46,7 +47,7 @@ LOOKUP: Final = f"""
     )
     FROM urls u WHERE u.digest = %(digest)s
 """
-_COLLECTION: Final = "SELECT version, forgotten FROM collections WHERE username = %s"
+_VERSIONS: Final = "SELECT version, forgotten FROM collections WHERE username = %s"
 CHANGES: Final = f"""
     WITH page AS (
         (SELECT version, id, NULL::text AS deletion FROM links
@@ -145,17 +146,20 @@ class PostgresLinkStore:
 
     def get_changes(self, username: str, *, since: str | None, page_size: int) -> ChangePage:
         with self._database.connection() as connection:
-            collection = connection.execute(_COLLECTION, [username]).fetchone() or (0, 0)
-            position = _position(since, *collection)
-            rows = connection.execute(
-                CHANGES.encode(),
-                {
-                    "username": username,
-                    "version": position[0],
-                    "id": position[1],
-                    "limit": page_size + 1,
-                },
-            ).fetchall()
+            position = _position(since) if since is not None else _beginning(connection, username)
+            parameters = {
+                "username": username,
+                "version": position.seen,
+                "id": position.link_id,
+                "limit": page_size + 1,
+            }
+            rows = connection.execute(CHANGES.encode(), parameters).fetchall()
+            # Only now: what is forgotten by then may be missing from the rows.
+            _, forgotten = _versions(connection, username)
+        if forgotten > position.complete_from and forgotten >= position.seen:
+            raise Gone(
+                "That is too long ago: what was deleted since is not known. Begin without since."
+            )
         return _changes(rows, position, page_size)
 
     def record_check(self, normalized: str, result: CheckResult, status: LinkStatus) -> None:
@@ -237,32 +241,47 @@ def _page(query: LinkQuery, rows: Sequence[Any]) -> LinkPage:
     return LinkPage(f'{{"links":[{links}],"next_page_token":{token}}}'.encode())
 
 
-_Position = tuple[int, int, int]
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """How far a client has come in the changes of a collection.
 
-
-def _position(since: str | None, version: int, forgotten: int) -> _Position:
-    """Returns the change and the link that were seen last, and from which version on deletions have
-    to be known: who began without a token has no need of those before.
+    Attributes:
+        seen: the version of the last change that it has seen.
+        link_id: the last link of that version.
+        complete_from: the version from which on it has to know deletions; those before are of links
+            that it was never told of, or it knows them all.
     """
-    if since is None:
-        return 0, 0, version
+
+    seen: int
+    link_id: int
+    complete_from: int
+
+
+def _position(since: str) -> _Position:
     try:
         seen, link_id, complete_from = decode_token(since, (int, int, int))
     except InvalidArgument:
         raise InvalidArgument.of("since", "is not a token of this list") from None
-    if forgotten > max(int(seen), int(complete_from)):
-        raise Gone(
-            "That is too long ago: what was deleted since is not known. Begin without since."
-        )
-    return int(seen), int(link_id), int(complete_from)
+    return _Position(int(seen), int(link_id), int(complete_from))
+
+
+def _beginning(connection: Connection[Any], username: str) -> _Position:
+    version, _ = _versions(connection, username)
+    return _Position(0, 0, version)
+
+
+def _versions(connection: Connection[Any], username: str) -> tuple[int, int]:
+    """Returns the version of a collection, and that up to which deletions are forgotten."""
+    return connection.execute(_VERSIONS, [username]).fetchone() or (0, 0)
 
 
 def _changes(rows: Sequence[Any], position: _Position, page_size: int) -> ChangePage:
-    shown = rows[:page_size]
+    shown, more = rows[:page_size], len(rows) > page_size
+    seen, link_id = shown[-1][1:] if shown else (position.seen, position.link_id)
+    complete_from = position.complete_from if more else max(position.complete_from, seen)
+    token = encode_token(seen, link_id, complete_from)
     changes = ",".join(row[0] for row in shown)
-    seen, link_id = shown[-1][1:] if shown else position[:2]
-    token = encode_token(seen, link_id, position[2])
-    more = "true" if len(rows) > page_size else "false"
+    has_more = "true" if more else "false"
     return ChangePage(
-        f'{{"changes":[{changes}],"next_token":"{token}","has_more":{more}}}'.encode()
+        f'{{"changes":[{changes}],"next_token":"{token}","has_more":{has_more}}}'.encode()
     )

@@ -33,6 +33,9 @@ _BUSY: Final = 0.2
 _IDLE: Final = 2.0
 _TOMBSTONES_AT_ONCE: Final = 1000
 
+# One worker at a time: two that count at once would each ask for as many as there is room for.
+_LOCK: Final = "SELECT pg_try_advisory_xact_lock(%s)"
+_LOCK_KEY: Final = 0x636865636B73  # "checks"
 _UNANSWERED: Final = """
     SELECT count(*) FROM (
         SELECT FROM urls WHERE check_asked_at > now() - %(patience)s LIMIT %(limit)s
@@ -57,9 +60,14 @@ _BURY: Final = """
         WHERE (t.username, t.version, t.link_id) = (o.username, o.version, o.link_id)
         RETURNING t.username, t.version
     ),
-    newest AS (SELECT username, max(version) AS version FROM old GROUP BY username)
-    UPDATE collections c SET forgotten = greatest(c.forgotten, newest.version)
-    FROM newest WHERE c.username = newest.username
+    newest AS (SELECT username, max(version) AS version FROM old GROUP BY username),
+    -- In order, as whoever else locks several collections.
+    locked AS (
+        SELECT username, newest.version FROM collections JOIN newest USING (username)
+        ORDER BY username FOR UPDATE OF collections
+    )
+    UPDATE collections c SET forgotten = greatest(c.forgotten, locked.version)
+    FROM locked WHERE c.username = locked.username
 """
 
 
@@ -72,7 +80,7 @@ class Schedule:
     def ask_for_checks(self) -> int:
         """Asks for some of the checks that are due, and returns for how many."""
         with self._database.transaction() as connection:
-            room = AT_ONCE - _unanswered(connection)
+            room = AT_ONCE - _unanswered(connection) if _is_its_turn(connection) else 0
             if room <= 0:
                 return 0
             due = connection.execute(_DUE, {"limit": room, "patience": PATIENCE}).fetchall()
@@ -102,6 +110,11 @@ class Schedule:
         except Unavailable as error:
             logger.warning("schedule_waits", reason=error.detail)
             return 0
+
+
+def _is_its_turn(connection: Connection[Any]) -> bool:
+    row = connection.execute(_LOCK, [_LOCK_KEY]).fetchone()
+    return bool(row and row[0])
 
 
 def _unanswered(connection: Connection[Any]) -> int:
