@@ -107,7 +107,7 @@ class Consumer:
             ConsumerConfig(
                 name=self._name,
                 durable_name=self._name,
-                filter_subjects=self._subjects,
+                filter_subjects=[*self._subjects, self._stream.replay_subject(self._name)],
                 deliver_policy=DeliverPolicy.ALL,
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=self._ack_wait,

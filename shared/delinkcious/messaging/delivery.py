@@ -6,12 +6,16 @@ An answer that does not reach the broker is no error: the broker delivers the me
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 logger = structlog.get_logger()
+
+REPLAYED_SUBJECT: Final = "replayed-subject"
+"""The header that tells what a message that is delivered again was first published under."""
 
 
 @dataclass(eq=False, slots=True)
@@ -20,6 +24,12 @@ class Delivery:
 
     message: Msg
     received: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    @property
+    def subject(self) -> str:
+        """What the message was published under, also if this is a replay of it."""
+        headers = self.message.headers or {}
+        return headers.get(REPLAYED_SUBJECT) or self.message.subject
 
     @property
     def count(self) -> int:

@@ -25,7 +25,7 @@ MAX_DATA_BYTES: Final = 512 * 1024
 _JSON: Final = "application/json"
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace('"', "").replace("%", "")
 _NEEDS_QUOTING: Final = re.compile(r'[^!-~]|["%]')
-_OWN_HEADERS: Final = ("ce-", "nats-", "content-type")
+_OWN_HEADERS: Final = ("ce-", "nats-", "content-type", "replayed-")
 
 
 class MalformedEvent(InvalidArgument):

@@ -81,7 +81,7 @@ class Session:
         if delivery.count > 1:
             metrics.REDELIVERED.labels(self._consumer).inc()
         try:
-            event = Event.decode(message.subject, message.headers or {}, message.data)
+            event = Event.decode(delivery.subject, message.headers or {}, message.data)
         except MalformedEvent as error:
             self._lanes.add(_UNREADABLE, partial(self._bury, delivery, error))
         else:

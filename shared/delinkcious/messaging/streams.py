@@ -12,6 +12,8 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
+_REPLAY: Final = "replay"
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -28,9 +30,13 @@ class Stream:
     max_age: timedelta = timedelta(days=7)
 
     @property
-    def subjects(self) -> str:
-        """The subjects of the stream, as one wildcard."""
-        return f"{self.domain}.>"
+    def subjects(self) -> list[str]:
+        """The subjects of the stream, as wildcards: of events, and of their replays."""
+        return [f"{self.domain}.>", f"{_REPLAY}.{self.domain}.>"]
+
+    def replay_subject(self, consumer: str) -> str:
+        """Returns the subject under which events come again, for one consumer and no other."""
+        return f"{_REPLAY}.{self.domain}.{consumer}"
 
 
 LINKS: Final = Stream("LINKS", "links", "Links and the checks of their URLs")
@@ -56,6 +62,18 @@ def stream_of(subject: str) -> Stream:
         if stream.domain == domain and len(subject) > len(domain) + 1:
             return stream
     raise ValueError(f"no stream holds the subject {subject!r}")
+
+
+def stream_named(name: str) -> Stream:
+    """Returns the stream of a name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for stream in STREAMS:
+        if stream.name == name:
+            return stream
+    raise ValueError(f"no stream is named {name!r}")
 
 
 async def ensure_streams(jetstream: JetStreamContext) -> None:
@@ -88,7 +106,7 @@ def _new(stream: Stream) -> StreamConfig:
 def _config(base: StreamConfig, stream: Stream) -> StreamConfig:
     return base.evolve(
         description=stream.description,
-        subjects=[stream.subjects],
+        subjects=stream.subjects,
         max_age=stream.max_age.total_seconds(),
         duplicate_window=DUPLICATE_WINDOW.total_seconds(),
     )

@@ -173,7 +173,7 @@ async def test_a_poisoned_event_is_dead_lettered_and_does_not_hold_up_the_rest(
         await eventually(lambda: settled(broker))
     [letter] = await read(DEAD_LETTERS)
     headers = letter.headers or {}
-    assert letter.subject == "dead.test"
+    assert letter.subject == "dead.test.links.added"
     assert letter.data == poison.payload()
     assert {name: value for name, value in headers.items() if name.startswith("dead-")} == {
         "dead-consumer": "test",
@@ -202,8 +202,8 @@ async def test_two_consumers_may_give_up_on_the_same_event(
 
         async def both_are_there() -> bool:
             return {letter.subject for letter in await read(DEAD_LETTERS)} == {
-                "dead.one",
-                "dead.other",
+                "dead.one.links.added",
+                "dead.other.links.added",
             }
 
         await eventually(both_are_there)

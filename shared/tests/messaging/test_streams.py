@@ -38,7 +38,7 @@ class TestEnsure:
         await ensure_streams(client.jetstream())
         for stream in STREAMS:
             config = (await client.jetstream().stream_info(stream.name)).config
-            assert config.subjects == [stream.subjects]
+            assert config.subjects == stream.subjects
             assert config.storage == StorageType.FILE
             assert config.retention == RetentionPolicy.LIMITS
             assert config.max_age == stream.max_age.total_seconds()
@@ -64,7 +64,7 @@ class TestEnsure:
         await jetstream.publish("links.added", b"kept")
         await ensure_streams(jetstream)
         info = await jetstream.stream_info(LINKS.name)
-        assert info.config.subjects == ["links.>"]
+        assert info.config.subjects == ["links.>", "replay.links.>"]
         assert info.config.max_age == LINKS.max_age.total_seconds()
         assert info.config.max_bytes == 10_000_000
         assert info.state.messages == 1
