@@ -56,8 +56,16 @@ def create_social_graph_app(manager: SocialGraphManager, auth: MutualAuth) -> Re
         page = manager.get_followers(username, paging.start_token, paging.page_size)
         return json_response({"followers": page.usernames, "next_page_token": page.next_page_token})
 
+    @app.get("/followers")
+    @allow(GATEWAY, NEWS)
+    @reads(app, GraphPaging, QUERY)
+    @app.output(FollowersSchema)
+    def get_all_followers(paging: GraphPaging) -> Response:
+        page = manager.get_all_followers(paging.start_token, paging.page_size)
+        return json_response({"followers": page.usernames, "next_page_token": page.next_page_token})
+
     @app.get("/following/<username:username>")
-    @allow(GATEWAY)
+    @allow(GATEWAY, NEWS)
     @reads(app, GraphPaging, QUERY)
     @app.output(FollowingSchema)
     def get_following(username: str, paging: GraphPaging) -> Response:

@@ -35,3 +35,9 @@ class SocialGraphManager:
     ) -> UserPage:
         after = page_start(start_token)
         return to_page(self._store.get_following(username, after, page_size + 1), page_size)
+
+    def get_all_followers(
+        self, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> UserPage:
+        after = page_start(start_token)
+        return to_page(self._store.get_all_followers(after, page_size + 1), page_size)

@@ -41,6 +41,11 @@ class InMemoryFollowStore:
             names = [followed for followed, follower in self._follows if follower == username]
         return sorted(name for name in names if name > after)[:limit]
 
+    def get_all_followers(self, after: str, limit: int) -> Sequence[str]:
+        with self._lock:
+            names = {follower for _, follower in self._follows}
+        return sorted(name for name in names if name > after)[:limit]
+
 
 class InMemoryFollowTransaction:
     """One transaction; see `social_graph_service.ports.FollowTransaction`."""

@@ -45,3 +45,7 @@ class FollowStore(Protocol):
     def get_following(self, username: str, after: str, limit: int) -> Sequence[str]:
         """Returns the first ``limit`` of those whom the user follows, in the same way."""
         ...
+
+    def get_all_followers(self, after: str, limit: int) -> Sequence[str]:
+        """Returns the first ``limit`` of those who follow anybody, in the same way."""
+        ...

@@ -20,6 +20,9 @@ FOLLOWING: Final = """
     SELECT followed FROM follows
     WHERE follower = %s AND followed > %s ORDER BY followed LIMIT %s
 """
+_ALL_FOLLOWERS: Final = """
+    SELECT DISTINCT follower FROM follows WHERE follower > %s ORDER BY follower LIMIT %s
+"""
 _INSERT: Final = """
     INSERT INTO follows (followed, follower) VALUES (%s, %s) ON CONFLICT DO NOTHING
 """
@@ -43,11 +46,12 @@ class PostgresFollowStore:
     def get_following(self, username: str, after: str, limit: int) -> Sequence[str]:
         return self._names(FOLLOWING, username, after, limit)
 
-    def _names(
-        self, statement: LiteralString, username: str, after: str, limit: int
-    ) -> Sequence[str]:
+    def get_all_followers(self, after: str, limit: int) -> Sequence[str]:
+        return self._names(_ALL_FOLLOWERS, after, limit)
+
+    def _names(self, statement: LiteralString, *parameters: str | int) -> Sequence[str]:
         with self._database.connection() as connection:
-            return [row[0] for row in connection.execute(statement, [username, after, limit])]
+            return [row[0] for row in connection.execute(statement, parameters)]
 
 
 class PostgresFollowTransaction:

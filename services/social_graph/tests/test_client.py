@@ -18,7 +18,9 @@ from social_graph_service.memory import InMemoryFollowStore
 
 @pytest.fixture
 def address(memory: InMemoryFollowStore) -> Iterator[Address]:
-    app = create_social_graph_app(SocialGraphManager(memory), auth_for("news-manager"))
+    app = create_social_graph_app(
+        SocialGraphManager(memory), auth_for("news-manager", "link-manager")
+    )
     with serving(app) as address:
         yield address
 
@@ -40,7 +42,7 @@ def test_a_page_of_ten_thousand_comes_in_one_call(
 
 
 def test_a_refused_caller_is_an_internal_error_and_not_the_users_fault(address: Address) -> None:
-    for caller, call in (("news-manager", "get_following"), ("a stranger", "get_followers")):
+    for caller, call in (("link-manager", "get_following"), ("a stranger", "get_followers")):
         with pytest.raises(DelinkciousError) as caught:
             getattr(client(address, caller), call)("alice")
         assert not isinstance(caught.value, Unauthenticated)

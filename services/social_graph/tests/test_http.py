@@ -146,7 +146,8 @@ def test_another_content_type_is_refused(http: FlaskClient) -> None:
     [
         ("POST", "/follow", {"api-gateway"}),
         ("POST", "/unfollow", {"api-gateway"}),
-        ("GET", "/following/alice", {"api-gateway"}),
+        ("GET", "/followers", {"api-gateway", "news-manager"}),
+        ("GET", "/following/alice", {"api-gateway", "news-manager"}),
         ("GET", "/followers/alice", {"api-gateway", "news-manager"}),
     ],
 )
@@ -165,6 +166,7 @@ def test_the_service_documents_itself(app: RestApp) -> None:
     assert set(app.spec["paths"]) == {  # type: ignore[index]
         "/follow",
         "/unfollow",
+        "/followers",
         "/followers/{username}",
         "/following/{username}",
     }

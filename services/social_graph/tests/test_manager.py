@@ -80,6 +80,15 @@ def test_lists_are_in_the_order_of_code_points_page_by_page(manager: Manager) ->
         assert walk(manager.get_following, "hub", size) == sorted(names)
 
 
+def test_everybody_who_follows_is_listed_once(manager: Manager) -> None:
+    for followed, follower in (("a", "z"), ("b", "z"), ("z", "a"), ("a", "c")):
+        manager.follow(followed, follower)
+    first = manager.get_all_followers(page_size=2)
+    rest = manager.get_all_followers(first.next_page_token, 2)
+    assert (first.usernames, rest.usernames) == (("a", "c"), ("z",))
+    assert rest.next_page_token is None
+
+
 def test_paging_neither_skips_nor_repeats_while_followers_come_and_go(manager: Manager) -> None:
     for name in ("b", "d", "f", "h"):
         manager.follow("hub", name)

@@ -27,6 +27,13 @@ class SocialGraphClient:
     ) -> UserPage:
         return self._page("following", username, start_token, page_size)
 
+    def get_all_followers(
+        self, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> UserPage:
+        query = {"start_token": start_token, "page_size": page_size}
+        page = self._http.get("/followers", query).json()
+        return UserPage(tuple(page["followers"]), page["next_page_token"])
+
     def _page(self, kind: str, username: str, start_token: str | None, page_size: int) -> UserPage:
         query = {"start_token": start_token, "page_size": page_size}
         page = self._http.get(f"/{kind}/{username}", query).json()

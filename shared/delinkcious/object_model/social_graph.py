@@ -48,3 +48,9 @@ class SocialGraphManager(Protocol):
     ) -> UserPage:
         """Returns a page of those whom the user follows."""
         ...
+
+    def get_all_followers(
+        self, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> UserPage:
+        """Returns a page of all those who follow anybody."""
+        ...
