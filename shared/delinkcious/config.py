@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -23,6 +23,10 @@ from pydantic_settings import (
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+_HOUR: Final = 3600.0
+_WEEK: Final = 7 * 24 * _HOUR
+_MONTH: Final = 30 * 24 * _HOUR
 
 
 class ConfigurationError(Exception):
@@ -156,6 +160,44 @@ class ServiceSettings(BaseSettings):
     def routing_header_names(self) -> list[str]:
         """Returns the names in ``ROUTING_HEADERS``."""
         return [name.strip() for name in self.routing_headers.split(",") if name.strip()]
+
+
+class BrokerSettings(ServiceSettings):
+    """What every process is configured with that uses the event broker.
+
+    The broker's streams belong to nobody alone: how long they keep events must be the same for all.
+    """
+
+    nats_cluster_service_host: str = "localhost"
+    nats_cluster_service_port: Port = 4222
+    event_retention: float = Field(
+        _WEEK, ge=_HOUR, allow_inf_nan=False, description="seconds that streams keep events"
+    )
+    dead_letter_retention: float = Field(
+        _MONTH, ge=_HOUR, allow_inf_nan=False, description="seconds that dead letters are kept"
+    )
+
+    @property
+    def nats(self) -> Address:
+        """The broker."""
+        return Address(self.nats_cluster_service_host, self.nats_cluster_service_port)
+
+    @model_validator(mode="after")
+    def _outlive_their_streams(self) -> Self:
+        if self.dead_letter_retention < self.event_retention:
+            raise ValueError(
+                f"DEAD_LETTER_RETENTION ({self.dead_letter_retention:g}) must not be shorter than "
+                f"EVENT_RETENTION ({self.event_retention:g})"
+            )
+        return self
+
+
+class OutboxSettings(BrokerSettings):
+    """What every process is configured with whose service has an outbox."""
+
+    outbox_retention: float = Field(
+        _WEEK, ge=0, allow_inf_nan=False, description="seconds that published events are kept"
+    )
 
 
 def _explain(settings: type[ServiceSettings], mistake: Mapping[str, Any]) -> str:

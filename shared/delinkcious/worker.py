@@ -3,14 +3,18 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
 
-from delinkcious.config import Address, PostgresAddress, ServiceSettings
+from delinkcious.config import BrokerSettings, PostgresAddress, ServiceSettings
 from delinkcious.messaging.broker import Broker
 from delinkcious.messaging.consumer import Consumer
 from delinkcious.messaging.processing import Handler
 from delinkcious.messaging.publisher import EventPublisher, Publisher
 from delinkcious.messaging.streams import Stream
-from delinkcious.service import Runner, Runtime, S
+from delinkcious.service import Runner, Runtime
+
+B = TypeVar("B", bound=BrokerSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +43,17 @@ class Outbox:
 
     Attributes:
         name: of the database, in logs and `/readiness`.
+        retention: seconds that published events are kept.
     """
 
     name: str
     address: PostgresAddress
+    retention: float
 
 
 async def run_worker(
-    runtime: Runtime[S],
+    runtime: Runtime[B],
     *,
-    nats: Address,
     outbox: Outbox | None = None,
     subscriptions: Sequence[Subscription] | Subscriptions = (),
     also: Sequence[Runner] = (),
@@ -59,10 +64,9 @@ async def run_worker(
         subscriptions: the events to consume; or what makes them, given the publisher.
         also: what else it does, each until its event is set.
     """
-    settings: ServiceSettings = runtime.settings
+    settings = runtime.settings
     async with AsyncExitStack() as stack:
-        name = settings.service_name
-        broker = await stack.enter_async_context(Broker(nats.host, nats.port, name))
+        broker = await stack.enter_async_context(Broker.from_settings(settings))
         runtime.health.add("nats", broker.check)
         publisher = Publisher(broker)
         wanted = subscriptions(publisher) if callable(subscriptions) else subscriptions
@@ -74,14 +78,15 @@ async def run_worker(
 
 @asynccontextmanager
 async def _relay(
-    runtime: Runtime[S], outbox: Outbox, publisher: EventPublisher
+    runtime: Runtime[B], outbox: Outbox, publisher: EventPublisher
 ) -> AsyncIterator[Runner]:
     from delinkcious.database import AsyncDatabase  # a worker without a database has no psycopg
     from delinkcious.outbox import Relay
 
     async with AsyncDatabase(outbox.name, outbox.address) as database:
         runtime.health.add(outbox.name, database.check)
-        yield Relay(database.pool, publisher, f"/{runtime.settings.service_name}").run
+        source, retention = f"/{runtime.settings.service_name}", timedelta(seconds=outbox.retention)
+        yield Relay(database.pool, publisher, source, retention=retention).run
 
 
 def _consumer(broker: Broker, wanted: Subscription, settings: ServiceSettings) -> Consumer:

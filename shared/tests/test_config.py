@@ -7,7 +7,13 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from pydantic import Field, SecretStr, ValidationError
 
-from delinkcious.config import Address, ConfigurationError, PostgresAddress, ServiceSettings
+from delinkcious.config import (
+    Address,
+    ConfigurationError,
+    OutboxSettings,
+    PostgresAddress,
+    ServiceSettings,
+)
 
 
 class Settings(ServiceSettings):
@@ -167,3 +173,28 @@ def test_the_password_of_a_database_stays_out_of_what_is_printed() -> None:
         "host": "db", "port": 5432, "dbname": "links", "user": "app", "password": "s3cret",
     }  # fmt: skip
     assert address.parameters() == expected
+
+
+class Consuming(OutboxSettings):
+    """A service that uses the broker."""
+
+    service_name: ClassVar[str] = "probe"
+
+
+def test_events_are_kept_for_a_week_and_dead_letters_for_a_month(load: Load) -> None:
+    settings = Consuming(port=8080)
+    assert settings.event_retention == settings.outbox_retention == 7 * 86_400
+    assert settings.dead_letter_retention == 30 * 86_400
+
+
+def test_dead_letters_that_die_before_their_events_are_a_mistake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PORT", "8080")
+    monkeypatch.setenv("EVENT_RETENTION", "7200")
+    monkeypatch.setenv("DEAD_LETTER_RETENTION", "3600")
+    with pytest.raises(ConfigurationError) as error:
+        Consuming.load()
+    assert str(error.value) == (
+        "DEAD_LETTER_RETENTION (3600) must not be shorter than EVENT_RETENTION (7200)"
+    )

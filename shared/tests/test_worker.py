@@ -19,27 +19,20 @@ SERVICE = dedent("""
     from pathlib import Path
     from typing import ClassVar
 
-    from delinkcious.config import Address, PostgresAddress, ServiceSettings
+    from delinkcious.config import OutboxSettings, PostgresAddress
     from delinkcious.messaging.streams import LINKS
     from delinkcious.service import run
     from delinkcious.worker import Outbox, Subscription, run_worker
 
 
-    class Settings(ServiceSettings):
+    class Settings(OutboxSettings):
         service_name: ClassVar[str] = "probe"
         notes: Path
-        nats_cluster_service_host: str
-        nats_cluster_service_port: int
         probe_db_service_host: str = ""
         probe_db_service_port: int = 5432
         probe_db_user: str = ""
         probe_db_password: str = ""
         probe_db_name: str = ""
-
-        @property
-        def nats(self):
-            return Address(self.nats_cluster_service_host, self.nats_cluster_service_port)
-
 
     def recorder(settings):
         async def record(event):
@@ -57,8 +50,7 @@ SERVICE = dedent("""
         )
         await run_worker(
             runtime,
-            nats=s.nats,
-            outbox=Outbox("probe-db", address),
+            outbox=Outbox("probe-db", address, s.outbox_retention),
             subscriptions=[Subscription(LINKS, "first", ["links.updated"], recorder(s))],
         )
 
@@ -82,7 +74,7 @@ SERVICE = dedent("""
                 notes.write(f"with psycopg: {'psycopg' in sys.modules}\\n")
             await stop.wait()
 
-        await run_worker(runtime, nats=s.nats, subscriptions=subscriptions, also=[also])
+        await run_worker(runtime, subscriptions=subscriptions, also=[also])
 
 
     if __name__ == "__main__":

@@ -47,8 +47,7 @@ async def work(runtime: Runtime[LinkSettings]) -> None:
 
     await run_worker(
         runtime,
-        nats=runtime.settings.nats,
-        outbox=Outbox("link-db", runtime.settings.link_db),
+        outbox=Outbox("link-db", runtime.settings.link_db, runtime.settings.outbox_retention),
         subscriptions=[Subscription(LINKS, "link-checks", [CHECKED], record_check)],
         also=[Schedule(database).run, ImportWorker(imports).run],
     )

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from delinkcious.config import Address, Port, PostgresAddress, ServiceSettings
+from delinkcious.config import OutboxSettings, Port, PostgresAddress
 
 
-class LinkSettings(ServiceSettings):
+class LinkSettings(OutboxSettings):
     """Environment variables of the same names in upper case."""
 
     service_name: ClassVar[str] = "link-manager"
@@ -20,8 +20,6 @@ class LinkSettings(ServiceSettings):
     link_db_name: str = "link_manager"
     link_db_user: str = "postgres"
     link_db_password: SecretStr = SecretStr("")
-    nats_cluster_service_host: str = "localhost"
-    nats_cluster_service_port: Port = 4222
 
     @property
     def link_db(self) -> PostgresAddress:
@@ -33,8 +31,3 @@ class LinkSettings(ServiceSettings):
             self.link_db_password.get_secret_value(),
             self.link_db_name,
         )
-
-    @property
-    def nats(self) -> Address:
-        """The broker."""
-        return Address(self.nats_cluster_service_host, self.nats_cluster_service_port)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from delinkcious.auth import MutualAuth
 from delinkcious.info import version_of
 from delinkcious.messaging.blocking import BlockingPublisher
+from delinkcious.messaging.broker import Broker
 from delinkcious.messaging.publisher import EventPublisher
 from delinkcious.messaging.streams import LINKS
 from delinkcious.service import Runtime, run
@@ -45,7 +46,7 @@ def serve(runtime: Runtime[LinkCheckerSettings]) -> None:
 
     settings = runtime.settings
     auth = MutualAuth.from_settings(settings)
-    publisher = BlockingPublisher(settings.nats.host, settings.nats.port, settings.service_name)
+    publisher = BlockingPublisher(Broker.from_settings(settings))
     runtime.health.add("nats", publisher.check)
     function = LinkCheckFunction(_checker(settings, threading.Event()), publisher)
     publisher.start()
@@ -65,7 +66,7 @@ async def work(runtime: Runtime[LinkCheckerSettings]) -> None:
             handle = CheckRequests(pool.check, publisher).handle
             return [Subscription(LINKS, "link-checker", [CHECK_REQUESTED], handle, concurrency)]
 
-        await run_worker(runtime, nats=settings.nats, subscriptions=subscriptions)
+        await run_worker(runtime, subscriptions=subscriptions)
 
 
 if __name__ == "__main__":

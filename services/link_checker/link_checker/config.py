@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from delinkcious.config import Address, Port, ServiceSettings
+from delinkcious.config import BrokerSettings, Port
 from link_checker.network import Network, parse_networks
 
 
@@ -13,15 +13,13 @@ def _of_networks(text: str) -> str:
     return text
 
 
-class LinkCheckerSettings(ServiceSettings):
+class LinkCheckerSettings(BrokerSettings):
     """Environment variables of the same names in upper case."""
 
     service_name: ClassVar[str] = "link-checker"
 
     port: Port = 8070
     server_threads: int = Field(8, ge=1, le=64, description="requests worked on at a time")
-    nats_cluster_service_host: str = "localhost"
-    nats_cluster_service_port: Port = 4222
     link_checker_allowed_networks: Annotated[str, AfterValidator(_of_networks)] = ""
     link_checker_concurrency: int = Field(32, ge=1, le=256)
     link_checker_timeout: float = Field(10, gt=0, le=30)
@@ -29,11 +27,6 @@ class LinkCheckerSettings(ServiceSettings):
     link_checker_max_redirects: int = Field(5, ge=0, le=20)
     link_checker_max_bytes: int = Field(64 * 1024, ge=1)
     link_checker_max_page_bytes: int = Field(256 * 1024, ge=1)
-
-    @property
-    def nats(self) -> Address:
-        """The broker."""
-        return Address(self.nats_cluster_service_host, self.nats_cluster_service_port)
 
     @property
     def allowed_networks(self) -> tuple[Network, ...]:

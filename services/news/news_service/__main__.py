@@ -55,7 +55,6 @@ async def work(runtime: Runtime[NewsSettings]) -> None:
 
         await run_worker(
             runtime,
-            nats=runtime.settings.nats,
             subscriptions=[Subscription(LINKS, "news-links", list(TYPES), record)],
         )
 

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from delinkcious.config import Address, Port, ServiceSettings
+from delinkcious.config import Address, BrokerSettings, Port
 from delinkcious.redis import RedisAddress
 
 
-class NewsSettings(ServiceSettings):
+class NewsSettings(BrokerSettings):
     """Environment variables of the same names in upper case."""
 
     service_name: ClassVar[str] = "news-manager"
@@ -20,8 +20,6 @@ class NewsSettings(ServiceSettings):
     news_manager_redis_service_host: str = "localhost"
     news_manager_redis_service_port: Port = 6379
     news_manager_redis_password: SecretStr = SecretStr("")
-    nats_cluster_service_host: str = "localhost"
-    nats_cluster_service_port: Port = 4222
     social_graph_manager_service_host: str = "localhost"
     social_graph_manager_service_port: Port = 9090
 
@@ -38,11 +36,6 @@ class NewsSettings(ServiceSettings):
     def retention(self) -> timedelta:
         """How long an event is kept."""
         return timedelta(seconds=self.news_retention)
-
-    @property
-    def nats(self) -> Address:
-        """The broker."""
-        return Address(self.nats_cluster_service_host, self.nats_cluster_service_port)
 
     @property
     def social_graph(self) -> Address:

@@ -22,8 +22,9 @@ def serve(runtime: Runtime[SocialGraphSettings]) -> None:
 
 async def work(runtime: Runtime[SocialGraphSettings]) -> None:
     """Publish the outbox."""
-    outbox = Outbox("social-graph-db", runtime.settings.social_graph_db)
-    await run_worker(runtime, nats=runtime.settings.nats, outbox=outbox)
+    settings = runtime.settings
+    outbox = Outbox("social-graph-db", settings.social_graph_db, settings.outbox_retention)
+    await run_worker(runtime, outbox=outbox)
 
 
 def migrate(runtime: Runtime[SocialGraphSettings]) -> None:

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from delinkcious.config import Address, Port, PostgresAddress, ServiceSettings
+from delinkcious.config import OutboxSettings, Port, PostgresAddress
 
 
-class SocialGraphSettings(ServiceSettings):
+class SocialGraphSettings(OutboxSettings):
     """Environment variables of the same names in upper case."""
 
     service_name: ClassVar[str] = "social-graph-manager"
@@ -19,8 +19,6 @@ class SocialGraphSettings(ServiceSettings):
     social_graph_db_name: str = "social_graph_manager"
     social_graph_db_user: str = "postgres"
     social_graph_db_password: SecretStr = SecretStr("")
-    nats_cluster_service_host: str = "localhost"
-    nats_cluster_service_port: Port = 4222
 
     @property
     def social_graph_db(self) -> PostgresAddress:
@@ -32,8 +30,3 @@ class SocialGraphSettings(ServiceSettings):
             self.social_graph_db_password.get_secret_value(),
             self.social_graph_db_name,
         )
-
-    @property
-    def nats(self) -> Address:
-        """The broker."""
-        return Address(self.nats_cluster_service_host, self.nats_cluster_service_port)

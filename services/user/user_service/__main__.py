@@ -30,8 +30,7 @@ async def work(runtime: Runtime[UserSettings]) -> None:
     manager = _manager(settings, Database("user-db", settings.user_db))
     await run_worker(
         runtime,
-        nats=settings.nats,
-        outbox=Outbox("user-db", settings.user_db),
+        outbox=Outbox("user-db", settings.user_db, settings.outbox_retention),
         also=[Cleaner(manager.delete_expired).run],
     )
 

@@ -5,13 +5,13 @@ from typing import ClassVar, Final
 
 from pydantic import Field, SecretStr
 
-from delinkcious.config import Address, Port, PostgresAddress, ServiceSettings
+from delinkcious.config import OutboxSettings, Port, PostgresAddress
 
 _THIRTY_DAYS: Final = 30 * 24 * 3600.0
 _TEN_YEARS: Final = 10 * 365 * 24 * 3600.0
 
 
-class UserSettings(ServiceSettings):
+class UserSettings(OutboxSettings):
     """Environment variables of the same names in upper case."""
 
     service_name: ClassVar[str] = "user-manager"
@@ -26,8 +26,6 @@ class UserSettings(ServiceSettings):
     user_db_name: str = "user_manager"
     user_db_user: str = "postgres"
     user_db_password: SecretStr = SecretStr("")
-    nats_cluster_service_host: str = "localhost"
-    nats_cluster_service_port: Port = 4222
 
     @property
     def lifetime_of_sessions(self) -> timedelta:
@@ -44,8 +42,3 @@ class UserSettings(ServiceSettings):
             self.user_db_password.get_secret_value(),
             self.user_db_name,
         )
-
-    @property
-    def nats(self) -> Address:
-        """The broker."""
-        return Address(self.nats_cluster_service_host, self.nats_cluster_service_port)

@@ -35,10 +35,10 @@ class BlockingEventPublisher(Protocol):
 class BlockingPublisher:
     """Publishes to a broker from any thread, between `start` and `close`."""
 
-    def __init__(self, host: str, port: int, name: str, *, timeout: float = 5) -> None:
-        """Takes the broker's address, our name there, and how many seconds `publish` may take."""
-        self._broker = Broker(host, port, name)
-        self._publisher = Publisher(self._broker, timeout=timeout)
+    def __init__(self, broker: Broker, *, timeout: float = 5) -> None:
+        """Takes the broker, not yet opened, and how many seconds `publish` may take."""
+        self._broker = broker
+        self._publisher = Publisher(broker, timeout=timeout)
         self._timeout = timeout
         self._loop: asyncio.AbstractEventLoop | None = None
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, Self, TypeVar, cast
 
 import structlog
@@ -19,11 +20,12 @@ from nats.errors import ConnectionClosedError, NoServersError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+from delinkcious.config import BrokerSettings
 from delinkcious.errors import Unavailable
 from delinkcious.health import NotReady
 from delinkcious.messaging.metrics import CONNECTED
 from delinkcious.messaging.pacing import Backoff, pause, unless
-from delinkcious.messaging.streams import ensure_streams
+from delinkcious.messaging.streams import Retention, ensure_streams
 
 logger = structlog.get_logger()
 
@@ -32,6 +34,7 @@ T = TypeVar("T")
 CONNECTION_ERRORS: Final = (NatsError, OSError, TimeoutError)
 """What nats-py raises when the broker is gone or refuses."""
 
+_RETENTION: Final = Retention()
 _RECONNECT: Final = Backoff(base=0.1, cap=2)
 _CONNECT_TIMEOUT: Final = 2
 _DRAIN_TIMEOUT: Final = 5
@@ -61,6 +64,11 @@ class Connection:
     client: Client
     jetstream: JetStreamContext
     lost: asyncio.Event
+    retention: Retention
+
+    async def ensure_streams(self) -> None:
+        """Makes the streams, or brings them up to date."""
+        await ensure_streams(self.jetstream, self.retention)
 
     async def attempt(self, work: Coroutine[Any, Any, T]) -> T:
         """Returns the result of the work, which may wait for an answer that no longer comes.
@@ -80,8 +88,16 @@ class Broker:
     Opened with ``async with``, it connects in the background.
     """
 
-    def __init__(self, host: str, port: int, name: str) -> None:
-        """Takes the broker's address and the name under which its monitoring shows us."""
+    def __init__(
+        self, host: str, port: int, name: str, *, retention: Retention = _RETENTION
+    ) -> None:
+        """Takes the broker's address and how to use it.
+
+        Args:
+            name: under which its monitoring shows us.
+            retention: of the streams, the same for all who use the broker.
+        """
+        self._retention = retention
         self._url = f"nats://{host}:{port}"
         self._name = name
         self._current: Connection | None = None
@@ -90,6 +106,16 @@ class Broker:
         self._closing = asyncio.Event()
         self._reason = "not connected yet"
         self._complained = False
+
+    @classmethod
+    def from_settings(cls, settings: BrokerSettings) -> Self:
+        """Returns the broker that a service is configured with."""
+        retention = Retention(
+            events=timedelta(seconds=settings.event_retention),
+            dead_letters=timedelta(seconds=settings.dead_letter_retention),
+        )
+        nats = settings.nats
+        return cls(nats.host, nats.port, settings.service_name, retention=retention)
 
     @property
     def connected(self) -> bool:
@@ -188,8 +214,8 @@ class Broker:
         client, lost = _Client(), asyncio.Event()
         try:
             await _open(client, self._url, self._options(lost))
-            connection = Connection(client, client.jetstream(), lost)
-            await connection.attempt(ensure_streams(connection.jetstream))
+            connection = Connection(client, client.jetstream(), lost, self._retention)
+            await connection.attempt(connection.ensure_streams())
         except BaseException:
             await _abandon(client)
             raise

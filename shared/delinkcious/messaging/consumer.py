@@ -16,7 +16,7 @@ from delinkcious.messaging.broker import CONNECTION_ERRORS, Broker, Connection
 from delinkcious.messaging.pacing import Backoff, pause, unless
 from delinkcious.messaging.processing import Handler, Processor
 from delinkcious.messaging.session import Session
-from delinkcious.messaging.streams import Stream, ensure_streams
+from delinkcious.messaging.streams import Stream
 
 logger = structlog.get_logger()
 
@@ -101,7 +101,7 @@ class Consumer:
 
     async def _ensure(self, connection: Connection) -> None:
         """Makes the stream and the durable consumer, or brings them up to date."""
-        await ensure_streams(connection.jetstream)
+        await connection.ensure_streams()
         await connection.jetstream.add_consumer(
             self._stream.name,
             ConsumerConfig(

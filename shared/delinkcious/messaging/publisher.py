@@ -20,7 +20,6 @@ from delinkcious.messaging.broker import CONNECTION_ERRORS, Broker, Connection
 from delinkcious.messaging.event import Event
 from delinkcious.messaging.metrics import NOT_PUBLISHED, PUBLISHED
 from delinkcious.messaging.pacing import unless
-from delinkcious.messaging.streams import ensure_streams
 from delinkcious.tracing import SpanKind
 
 _Acks = dict[str, asyncio.Future[PubAck]]
@@ -91,7 +90,7 @@ class Publisher:
             await connection.attempt(_send(connection.jetstream, messages, acks))
         await self._settle(connection, acks.values())
         if any(_has_no_stream(ack) for ack in acks.values()):
-            await connection.attempt(ensure_streams(connection.jetstream))
+            await connection.attempt(connection.ensure_streams())
         return {identity for identity, ack in acks.items() if _succeeded(ack)}
 
     async def _settle(

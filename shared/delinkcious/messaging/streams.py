@@ -21,13 +21,11 @@ class Stream:
 
     Attributes:
         domain: the first token of every subject in it.
-        max_age: how long an event can be read; consumers that fall behind further lose it.
     """
 
     name: str
     domain: str
     description: str
-    max_age: timedelta = timedelta(days=7)
 
     @property
     def subjects(self) -> list[str]:
@@ -42,10 +40,26 @@ class Stream:
 LINKS: Final = Stream("LINKS", "links", "Links and the checks of their URLs")
 GRAPH: Final = Stream("GRAPH", "graph", "Who follows whom")
 USERS: Final = Stream("USERS", "users", "Accounts")
-DEAD_LETTERS: Final = Stream(
-    "DEAD_LETTERS", "dead", "Events that a consumer gave up on", max_age=timedelta(days=30)
-)
+DEAD_LETTERS: Final = Stream("DEAD_LETTERS", "dead", "Events that a consumer gave up on")
 STREAMS: Final = (LINKS, GRAPH, USERS, DEAD_LETTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long streams keep what is in them, handled or not.
+
+    Attributes:
+        events: a consumer that falls behind further loses events.
+        dead_letters: whoever does not look at them in this time loses them.
+    """
+
+    events: timedelta = timedelta(days=7)
+    dead_letters: timedelta = timedelta(days=30)
+
+    def of(self, stream: Stream) -> timedelta:
+        """Returns how long a stream keeps what is in it."""
+        return self.dead_letters if stream is DEAD_LETTERS else self.events
+
 
 DUPLICATE_WINDOW: Final = timedelta(minutes=5)
 """How long a broker recognises a repeated event id; far longer than a relay takes to try again."""
@@ -76,20 +90,20 @@ def stream_named(name: str) -> Stream:
     raise ValueError(f"no stream is named {name!r}")
 
 
-async def ensure_streams(jetstream: JetStreamContext) -> None:
+async def ensure_streams(jetstream: JetStreamContext, retention: Retention) -> None:
     """Makes every stream, or brings it up to date; safe when many processes do it at once."""
     for stream in STREAMS:
-        await _ensure(jetstream, stream)
+        await _ensure(jetstream, stream, retention.of(stream))
 
 
-async def _ensure(jetstream: JetStreamContext, stream: Stream) -> None:
+async def _ensure(jetstream: JetStreamContext, stream: Stream, max_age: timedelta) -> None:
     try:
         found = (await jetstream.stream_info(stream.name)).config
     except NotFoundError:
         # A second creation with the same configuration succeeds, so a race needs no lock.
-        await jetstream.add_stream(_config(_new(stream), stream))
+        await jetstream.add_stream(_config(_new(stream), stream, max_age))
         return
-    wanted = _config(found, stream)
+    wanted = _config(found, stream, max_age)
     if wanted != found:
         await jetstream.update_stream(wanted)
 
@@ -103,10 +117,10 @@ def _new(stream: Stream) -> StreamConfig:
     )
 
 
-def _config(base: StreamConfig, stream: Stream) -> StreamConfig:
+def _config(base: StreamConfig, stream: Stream, max_age: timedelta) -> StreamConfig:
     return base.evolve(
         description=stream.description,
         subjects=stream.subjects,
-        max_age=stream.max_age.total_seconds(),
+        max_age=max_age.total_seconds(),
         duplicate_window=DUPLICATE_WINDOW.total_seconds(),
     )

@@ -52,7 +52,7 @@ class TestInMemoryBlockingPublisher(Contract):
 class TestBlockingPublisher(Contract):
     @pytest.fixture
     def publisher(self, nats_address: NatsAddress) -> Iterator[BlockingPublisher]:
-        publisher = BlockingPublisher(nats_address.host, nats_address.port, "test")
+        publisher = BlockingPublisher(Broker(nats_address.host, nats_address.port, "test"))
         publisher.start()
         wait_until(lambda: publisher.connected)
         yield publisher
@@ -60,7 +60,7 @@ class TestBlockingPublisher(Contract):
 
     @pytest.fixture
     def down(self) -> Iterator[BlockingPublisher]:
-        publisher = BlockingPublisher(LOOPBACK, free_port(), "test")
+        publisher = BlockingPublisher(Broker(LOOPBACK, free_port(), "test"))
         publisher.start()
         yield publisher
         publisher.close()
@@ -96,7 +96,7 @@ class TestBlockingPublisher(Contract):
     def test_before_start_and_after_close_it_is_unavailable(
         self, nats_address: NatsAddress
     ) -> None:
-        publisher = BlockingPublisher(nats_address.host, nats_address.port, "test")
+        publisher = BlockingPublisher(Broker(nats_address.host, nats_address.port, "test"))
         for _ in ("before", "after"):
             with pytest.raises(Unavailable, match="not running"):
                 publisher.publish([event()])

@@ -1,6 +1,8 @@
 """The streams: what holds a subject, and making them in a broker."""
 
 import asyncio
+from datetime import timedelta
+from typing import Final
 
 import nats
 import pytest
@@ -12,10 +14,13 @@ from delinkcious.messaging.streams import (
     DUPLICATE_WINDOW,
     LINKS,
     STREAMS,
+    Retention,
     ensure_streams,
     stream_of,
 )
 from delinkcious.testing.addresses import NatsAddress
+
+KEPT: Final = Retention()
 
 
 @pytest.mark.parametrize("subject", ["links.added", "links.check.requested"])
@@ -35,19 +40,19 @@ class TestEnsure:
         self, nats_address: NatsAddress
     ) -> None:
         client = await nats.connect(nats_address.url)
-        await ensure_streams(client.jetstream())
+        await ensure_streams(client.jetstream(), KEPT)
         for stream in STREAMS:
             config = (await client.jetstream().stream_info(stream.name)).config
             assert config.subjects == stream.subjects
             assert config.storage == StorageType.FILE
             assert config.retention == RetentionPolicy.LIMITS
-            assert config.max_age == stream.max_age.total_seconds()
+            assert config.max_age == KEPT.of(stream).total_seconds()
             assert config.duplicate_window == DUPLICATE_WINDOW.total_seconds()
         await client.close()
 
     async def test_many_processes_may_make_them_at_once(self, nats_address: NatsAddress) -> None:
         clients = [await nats.connect(nats_address.url) for _ in range(8)]
-        await asyncio.gather(*(ensure_streams(client.jetstream()) for client in clients))
+        await asyncio.gather(*(ensure_streams(client.jetstream(), KEPT) for client in clients))
         names = [info.name for info in await _configs(clients[0].jetstream())]
         assert sorted(map(str, names)) == sorted(stream.name for stream in STREAMS)
         for client in clients:
@@ -62,16 +67,25 @@ class TestEnsure:
             name=LINKS.name, subjects=["links.added"], max_bytes=10_000_000, max_age=60
         )
         await jetstream.publish("links.added", b"kept")
-        await ensure_streams(jetstream)
+        await ensure_streams(jetstream, KEPT)
         info = await jetstream.stream_info(LINKS.name)
         assert info.config.subjects == ["links.>", "replay.links.>"]
-        assert info.config.max_age == LINKS.max_age.total_seconds()
+        assert info.config.max_age == KEPT.events.total_seconds()
         assert info.config.max_bytes == 10_000_000
         assert info.state.messages == 1
         await client.close()
 
-    def test_dead_letters_are_kept_longer_than_what_they_came_from(self) -> None:
-        assert all(DEAD_LETTERS.max_age >= stream.max_age for stream in STREAMS)
+    async def test_a_stream_keeps_events_as_long_as_it_is_told(
+        self, nats_address: NatsAddress
+    ) -> None:
+        client = await nats.connect(nats_address.url)
+        for hours in (50, 30):
+            kept = Retention(timedelta(hours=hours), timedelta(hours=2 * hours))
+            await ensure_streams(client.jetstream(), kept)
+            ages = {each.name: each.max_age for each in await _configs(client.jetstream())}
+            assert ages[LINKS.name] == hours * 3600
+            assert ages[DEAD_LETTERS.name] == 2 * hours * 3600
+        await client.close()
 
 
 async def _configs(jetstream: JetStreamContext) -> list[StreamConfig]:
