@@ -1,8 +1,12 @@
-"""The events of the social graph service: what it publishes (docs/events.md)."""
+"""The events of the social graph service: what it publishes, besides `delinkcious.deletion`
+(docs/events.md).
+"""
 
 from typing import Final
 
 from delinkcious.outbox import Entry
+
+SERVICE: Final = "social-graph-manager"
 
 FOLLOWED: Final = "graph.followed"
 UNFOLLOWED: Final = "graph.unfollowed"

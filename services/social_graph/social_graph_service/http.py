@@ -34,7 +34,7 @@ def create_social_graph_app(manager: SocialGraphManager, auth: MutualAuth) -> Re
     @allow(GATEWAY)
     @reads(app, Follow, JSON)
     @app.output(Follow, status_code=201)
-    @app.doc(responses=problems(AlreadyExists))
+    @app.doc(responses=problems(AlreadyExists, NotFound))
     def follow(wanted: Follow) -> Response:
         manager.follow(wanted.followed, wanted.follower)
         return json_response(wanted.model_dump(), 201)

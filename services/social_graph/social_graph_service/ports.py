@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from delinkcious.deletion import DeletedUser
 from delinkcious.outbox import Entry
 
 
@@ -15,6 +16,7 @@ class FollowTransaction(Protocol):
 
         Raises:
             AlreadyExists: it is so already.
+            NotFound: the account of one of them is being deleted.
         """
         ...
 
@@ -48,4 +50,13 @@ class FollowStore(Protocol):
 
     def get_all_followers(self, after: str, limit: int) -> Sequence[str]:
         """Returns the first ``limit`` of those who follow anybody, in the same way."""
+        ...
+
+    def purge_some(self, user: DeletedUser) -> bool:
+        """Ends some of what a deleted user follows and is followed by, and has that published; from
+        the first call on, nothing new begins.
+
+        Returns:
+            Whether nothing is left; that is published, too, as often as it is found.
+        """
         ...
