@@ -1,16 +1,18 @@
 """The REST transport of the link service: decode, call, encode. Only the gateway may call it."""
 
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from flask import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from delinkcious.auth import MutualAuth
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
 from delinkcious.http.callers import allow
 from delinkcious.http.decode import ANY, JSON, QUERY, reads
 from delinkcious.info import version_of
-from delinkcious.object_model.links import LinkManager
+from delinkcious.object_model.links import MAX_AUTHORS, LinkManager, PublicLink, Visibility
+from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from delinkcious.schemas.common import Text, Username
 from delinkcious.schemas.links import (
     AddLink,
@@ -30,12 +32,34 @@ from delinkcious.schemas.links import (
 )
 
 GATEWAY: Final = "api-gateway"
+NEWS: Final = "news-manager"
 
 
 class Owner(BaseModel):
     """Whose links."""
 
     username: Username
+
+
+class LatestOf(BaseModel):
+    """How many of the newest public links of whom."""
+
+    username: tuple[Username, ...] = Field(min_length=1, max_length=MAX_AUTHORS)
+    limit: int = Field(DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+
+
+class AddedLink(BaseModel):
+    """A link as events tell of it, and when it was added."""
+
+    author: str
+    link: dict[str, Any]
+    added_at: datetime
+
+
+class LatestSchema(BaseModel):
+    """The newest public links of some authors, newest first."""
+
+    links: list[AddedLink]
 
 
 class GetLinks(LinkFilters, Owner):
@@ -128,6 +152,14 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
     def change_links(wanted: ChangeLinksOf) -> Response:
         return json_response(manager.bulk_change(wanted.username, wanted.to_change()))
 
+    @app.get("/latest")
+    @allow(NEWS)
+    @reads(app, LatestOf, QUERY)
+    @app.output(LatestSchema)
+    def get_latest(wanted: LatestOf) -> Response:
+        latest = manager.get_latest(wanted.username, wanted.limit)
+        return json_response({"links": [_added(link) for link in latest]})
+
     @app.get("/changes")
     @allow(GATEWAY)
     @reads(app, ChangesOf, QUERY)
@@ -169,3 +201,14 @@ def _add_tags(app: RestApp, manager: LinkManager) -> None:
     @app.output(TagChangeSchema)
     def delete_tag(tag: TagOf) -> Response:
         return json_response({"links": manager.delete_tag(tag.username, tag.name)})
+
+
+def _added(link: PublicLink) -> dict[str, Any]:
+    told = {
+        "id": link.id,
+        "url": link.url,
+        "title": link.title,
+        "tags": link.tags,
+        "visibility": Visibility.PUBLIC,
+    }
+    return {"author": link.author, "link": told, "added_at": link.added_at}

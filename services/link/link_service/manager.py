@@ -1,5 +1,6 @@
 """The use cases of links."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from delinkcious.object_model.links import (
@@ -14,6 +15,7 @@ from delinkcious.object_model.links import (
     LinkStatus,
     Lookup,
     NewLink,
+    PublicLink,
     TagPage,
 )
 from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
@@ -99,6 +101,9 @@ class LinkManager:
 
     def lookup(self, username: str, url: str) -> Lookup:
         return self._store.lookup(username, normalize_url(url))
+
+    def get_latest(self, authors: Sequence[str], limit: int) -> Sequence[PublicLink]:
+        return self._store.get_latest(authors, limit)
 
     def get_changes(
         self, username: str, *, since: str | None = None, page_size: int = DEFAULT_PAGE_SIZE

@@ -28,6 +28,7 @@ from delinkcious.object_model.links import (
     LinkStatus,
     Lookup,
     NewLink,
+    PublicLink,
     Sort,
     TagCount,
     TagPage,
@@ -143,6 +144,17 @@ class InMemoryLinkStore:
             saved = [c.links[url.id] for c in self._state.collections.values() if url.id in c.links]
             public = [other for other in saved if other.visibility is Visibility.PUBLIC]
             return Lookup(self._state.current(url.id, link) if link else None, len(public))
+
+    def get_latest(self, authors: Sequence[str], limit: int) -> Sequence[PublicLink]:
+        now = datetime.now(UTC)
+        with self._lock:
+            public = [
+                PublicLink(author, link.id, link.url, link.title, link.tags, link.created_at)
+                for author in authors
+                for link in self._state.links_of(author)
+                if link.visibility is Visibility.PUBLIC and link.created_at <= now
+            ]
+        return sorted(public, key=lambda link: (link.added_at, link.id), reverse=True)[:limit]
 
     def get_changes(self, username: str, *, since: str | None, page_size: int) -> ChangePage:
         position = _position(since)

@@ -14,6 +14,7 @@ from delinkcious.object_model.links import (
     LinkStatus,
     Lookup,
     NewLink,
+    PublicLink,
     TagPage,
 )
 from delinkcious.outbox import Entry
@@ -114,6 +115,10 @@ class LinkStore(Protocol):
 
     def lookup(self, username: str, normalized: str) -> Lookup:
         """Returns the user's link to a URL, and how many people saved it publicly."""
+        ...
+
+    def get_latest(self, authors: Sequence[str], limit: int) -> Sequence[PublicLink]:
+        """Returns the newest public links of some authors together, but for those of the future."""
         ...
 
     def get_changes(self, username: str, *, since: str | None, page_size: int) -> ChangePage:

@@ -19,6 +19,7 @@ from delinkcious.object_model.links import (
     LinkQuery,
     LinkStatus,
     Lookup,
+    PublicLink,
     TagCount,
     TagPage,
     Visibility,
@@ -36,6 +37,15 @@ TAGS: Final = """
     SELECT tag, links FROM tag_counts
     WHERE username = %s AND tag > %s AND tag >= %s AND starts_with(tag, %s)
     ORDER BY tag LIMIT %s
+"""
+_LATEST: Final = """
+    SELECT author, id, url, title, tags, created_at
+    FROM unnest(%(authors)s::text[]) AS author CROSS JOIN LATERAL (
+        SELECT id, url, title, tags, created_at FROM links
+        WHERE username = author AND visibility = 'public' AND created_at <= now()
+        ORDER BY created_at DESC, id DESC LIMIT %(limit)s
+    ) l
+    ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
 LOOKUP: Final = f"""
     SELECT (
@@ -143,6 +153,15 @@ class PostgresLinkStore:
         if row is None:
             return Lookup(None, 0)
         return Lookup(Link.from_json(orjson.loads(row[0])) if row[0] else None, row[1])
+
+    def get_latest(self, authors: Sequence[str], limit: int) -> Sequence[PublicLink]:
+        parameters = {"authors": list(authors), "limit": limit}
+        with self._database.connection() as connection:
+            rows = connection.execute(_LATEST, parameters).fetchall()
+        return [
+            PublicLink(author, number, url, title, tuple(tags), added_at)
+            for author, number, url, title, tags, added_at in rows
+        ]
 
     def get_changes(self, username: str, *, since: str | None, page_size: int) -> ChangePage:
         with self._database.connection() as connection:

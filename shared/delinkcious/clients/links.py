@@ -1,6 +1,9 @@
 """The link service from afar."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
+from typing import Any
 
 from delinkcious.http.client import HttpClient, Reply
 from delinkcious.object_model.links import (
@@ -13,6 +16,7 @@ from delinkcious.object_model.links import (
     LinkQuery,
     Lookup,
     NewLink,
+    PublicLink,
     Sort,
     TagCount,
     TagPage,
@@ -96,6 +100,10 @@ class LinkClient:
         link = found["link"]
         return Lookup(Link.from_json(link) if link else None, found["saved_by"])
 
+    def get_latest(self, authors: Sequence[str], limit: int) -> Sequence[PublicLink]:
+        found = self._http.get("/latest", {"username": tuple(authors), "limit": limit}).json()
+        return [_public_link(added) for added in found["links"]]
+
     def get_changes(
         self, username: str, *, since: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
     ) -> ChangePage:
@@ -106,3 +114,15 @@ class LinkClient:
 def _links(reply: Reply) -> int:
     number: int = reply.json()["links"]
     return number
+
+
+def _public_link(added: Mapping[str, Any]) -> PublicLink:
+    link = added["link"]
+    return PublicLink(
+        author=added["author"],
+        id=link["id"],
+        url=link["url"],
+        title=link["title"],
+        tags=tuple(link["tags"]),
+        added_at=datetime.fromisoformat(added["added_at"]),
+    )

@@ -17,6 +17,8 @@ MAX_TAG_LENGTH: Final = 64
 MAX_TAGS: Final = 50
 MAX_REGEX_LENGTH: Final = 200
 MAX_QUERY_LENGTH: Final = 1000
+MAX_AUTHORS: Final = 100
+"""Of how many authors the newest links are asked for at once."""
 
 
 class Visibility(StrEnum):
@@ -287,6 +289,22 @@ class CheckResult:
     title: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PublicLink:
+    """A link that its author shows to everybody, as events tell of it.
+
+    Attributes:
+        added_at: when it was saved, or when it says that it was, if it was imported.
+    """
+
+    author: str
+    id: int
+    url: str
+    title: str
+    tags: tuple[str, ...]
+    added_at: datetime
+
+
 class LinkManager(Protocol):
     """Keeps the links of all users. ``username`` is who owns them, known to be authentic."""
 
@@ -365,6 +383,14 @@ class LinkManager(Protocol):
 
     def lookup(self, username: str, url: str) -> Lookup:
         """Says whether the user has a link to a URL, and how many people saved it publicly."""
+        ...
+
+    def get_latest(self, authors: Sequence[str], limit: int) -> Sequence[PublicLink]:
+        """Returns the newest public links of some authors together, newest first.
+
+        Raises:
+            InvalidArgument: they are more than `MAX_AUTHORS`, or ``limit`` is too large.
+        """
         ...
 
     def get_changes(
