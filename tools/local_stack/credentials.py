@@ -22,7 +22,7 @@ class Credentials:
         for path in (self.postgres_password, self.redis_password, self.gateway_key):
             _keep_or_make(path)
         _keep_or_make(self.github_secret)
-        if not all(self.mutual_auth(name).exists() for name in _members(TALKS_WITH)):
+        if not all(self._share_a_secret(one, other) for one, other in TALKS_WITH):
             self._make_mutual_auth()
 
     @property
@@ -54,6 +54,12 @@ class Credentials:
         path = self.directory / name
         write_whole(path, secret)
         return path
+
+    def _share_a_secret(self, one: str, other: str) -> bool:
+        return all(
+            path.exists() and peer in json.loads(path.read_text())
+            for path, peer in ((self.mutual_auth(one), other), (self.mutual_auth(other), one))
+        )
 
     def _make_mutual_auth(self) -> None:
         files: dict[str, dict[str, str]] = {name: {} for name in _members(TALKS_WITH)}

@@ -73,6 +73,7 @@ TALKS_WITH = (
     (API_GATEWAY.name, LINK_CHECKER.name),
     (LINK.name, LINK_CHECKER.name),
     (NEWS.name, SOCIAL_GRAPH.name),
+    (NEWS.name, LINK.name),
 )
 """The pairs of services that may call each other, and so share a secret."""
 

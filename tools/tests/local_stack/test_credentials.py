@@ -37,8 +37,8 @@ def test_both_ends_of_a_pair_know_the_same_token(credentials: Credentials) -> No
         for name in ("api-gateway", "news-manager", "social-graph-manager", "link-manager")
     }
     assert tokens["api-gateway"]["link-manager"] == tokens["link-manager"]["api-gateway"]
-    assert set(tokens["news-manager"]) == {"api-gateway", "social-graph-manager"}
-    assert set(tokens["link-manager"]) == {"api-gateway", "link-checker"}
+    assert set(tokens["news-manager"]) == {"api-gateway", "social-graph-manager", "link-manager"}
+    assert set(tokens["link-manager"]) == {"api-gateway", "link-checker", "news-manager"}
     assert len(set(tokens["api-gateway"].values())) == 5
 
 
@@ -49,3 +49,10 @@ def test_a_missing_file_of_tokens_renews_them_all(credentials: Credentials) -> N
     gateway = yaml.safe_load(credentials.mutual_auth("api-gateway").read_text())
     link = yaml.safe_load(credentials.mutual_auth("link-manager").read_text())
     assert gateway["link-manager"] == link["api-gateway"]
+
+
+def test_services_that_did_not_talk_before_get_a_secret(credentials: Credentials) -> None:
+    news = credentials.mutual_auth("news-manager")
+    news.write_text('{"api-gateway": "known from before"}')
+    credentials.prepare()
+    assert "link-manager" in yaml.safe_load(news.read_text())
