@@ -2,8 +2,10 @@
 
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
+from delinkcious.deletion import DELETED, Purger
+from delinkcious.messaging.streams import USERS
 from delinkcious.service import Runtime, run
-from delinkcious.worker import Outbox, run_worker
+from delinkcious.worker import Outbox, Subscription, run_worker
 from social_graph_service.config import SocialGraphSettings
 from social_graph_service.http import create_social_graph_app
 from social_graph_service.manager import SocialGraphManager
@@ -21,10 +23,12 @@ def serve(runtime: Runtime[SocialGraphSettings]) -> None:
 
 
 async def work(runtime: Runtime[SocialGraphSettings]) -> None:
-    """Publish the outbox."""
+    """Publish the outbox, and forget those whose accounts are deleted."""
     settings = runtime.settings
     outbox = Outbox("social-graph-db", settings.social_graph_db, settings.outbox_retention)
-    await run_worker(runtime, outbox=outbox)
+    store = PostgresFollowStore(Database("social-graph-db", settings.social_graph_db))
+    forget = Subscription(USERS, "social-graph-purges", [DELETED], Purger(store.purge_some).handle)
+    await run_worker(runtime, outbox=outbox, subscriptions=[forget])
 
 
 def migrate(runtime: Runtime[SocialGraphSettings]) -> None:
