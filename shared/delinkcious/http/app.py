@@ -5,12 +5,12 @@
 3. problems: every error into a problem document
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 import orjson
 from apiflask import APIFlask
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request
 from flask.json.provider import JSONProvider
 from flask.sessions import NullSession, SessionInterface
 
@@ -96,6 +96,35 @@ def json_response(content: Any, status: int = 200, **headers: str) -> Response:
     response = Response(body, status, content_type="application/json")
     if headers:
         response.headers.update(headers)
+    return response
+
+
+class _Begun:
+    """Chunks of which the first is there already."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._first = next(self._chunks, b"")
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._first
+        yield from self._chunks
+
+    def close(self) -> None:
+        if close := getattr(self._chunks, "close", None):
+            close()
+
+
+def stream_response(chunks: Iterable[bytes], content_type: str, **headers: str) -> Response:
+    """Returns a response of any size, whose chunks are made while it is sent.
+
+    What fails before the first chunk is answered as any error; what fails later aborts the
+    response, so that its client sees that it is not complete. They are closed in any case, and may
+    not use the request.
+    """
+    response = Response(_Begun(chunks), content_type=content_type)
+    response.headers.update(headers)
+    observe.expect_stream(request.environ)
     return response
 
 

@@ -2,9 +2,11 @@
 
 The three share one start and one end, and the same route, status and caller, so they are one
 middleware: taking them apart would look each of these up three times a request.
+
+The end of a stream is when its last chunk was taken, or when it broke off.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +15,7 @@ from flask import Flask, request
 from opentelemetry.trace import Status, StatusCode
 
 from delinkcious import tracing
+from delinkcious.errors import DelinkciousError
 from delinkcious.metrics import SERVER_DURATION, Children
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 Headers = list[tuple[str, str]]
 
 access_log = structlog.get_logger("access")
+logger = structlog.get_logger()
 
 _UNMATCHED: Final = "unmatched"
 _ORDINARY_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -28,7 +32,7 @@ _SERVER_ERROR: Final = 500
 _FAILED: Final = 500
 _ROUTE: Final = "delinkcious.route"
 _CALLER: Final = "delinkcious.caller"
-
+_STREAM: Final = "delinkcious.stream"
 
 _durations: Final = Children(SERVER_DURATION)
 
@@ -56,12 +60,20 @@ def install(app: Flask) -> None:
             status = int(line[:3])
             return start_response(line, headers, *error)
 
-        try:
-            return answer(environ, start)
-        finally:
-            _record(environ, status, perf_counter() - started, span)
+        def end(**more: str) -> None:
+            _record(environ, status, perf_counter() - started, span, more)
             tracing.detach(token)
             span.end()
+
+        try:
+            chunks = answer(environ, start)
+        except BaseException:
+            end()
+            raise
+        if is_stream(environ):
+            return _Stream(chunks, end)
+        end()
+        return chunks
 
     app.before_request(_name_route)
     app.wsgi_app = observed  # type: ignore[method-assign]
@@ -77,7 +89,56 @@ def name_caller(environ: "WSGIEnvironment", caller: str) -> None:
     environ[_CALLER] = caller
 
 
-def _record(environ: "WSGIEnvironment", status: int, duration: float, span: tracing.Span) -> None:
+def expect_stream(environ: "WSGIEnvironment") -> None:
+    """Says that the answer to a request is sent while it is made."""
+    environ[_STREAM] = True
+
+
+def is_stream(environ: "WSGIEnvironment") -> bool:
+    """Tells whether `expect_stream` has been said."""
+    return _STREAM in environ
+
+
+class _Stream(Iterator[bytes]):
+    """The chunks of an answer, watched until they end."""
+
+    def __init__(self, chunks: Iterable[bytes], end: Callable[..., None]) -> None:
+        self._chunks = chunks
+        self._iterator = iter(chunks)
+        self._end = end
+        self._outcome = "left"
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            self._outcome = "complete"
+            raise
+        except DelinkciousError as error:
+            self._outcome = "broken"
+            logger.warning("stream_broken", reason=error.detail)
+            raise
+        except Exception as error:
+            self._outcome = "broken"
+            logger.exception("unexpected_error", error=type(error).__name__)
+            raise
+
+    def close(self) -> None:
+        """Is called by the server when it has taken all that it wants."""
+        try:
+            if close := getattr(self._chunks, "close", None):
+                close()
+        finally:
+            self._end(stream=self._outcome)
+
+
+def _record(
+    environ: "WSGIEnvironment",
+    status: int,
+    duration: float,
+    span: tracing.Span,
+    more: dict[str, str],
+) -> None:
     route = environ.get(_ROUTE, _UNMATCHED)
     method = environ["REQUEST_METHOD"]
     method = method if method in _ORDINARY_METHODS else "OTHER"
@@ -89,6 +150,7 @@ def _record(environ: "WSGIEnvironment", status: int, duration: float, span: trac
         status=status,
         duration_ms=round(duration * 1000, 2),
         caller=environ.get(_CALLER, ""),
+        **more,
     )
     if span.is_recording():
         span.update_name(f"{method} {route}")
@@ -99,5 +161,5 @@ def _record(environ: "WSGIEnvironment", status: int, duration: float, span: trac
                 "http.response.status_code": status,
             }
         )
-        if status >= _SERVER_ERROR:
+        if status >= _SERVER_ERROR or more.get("stream") == "broken":
             span.set_status(Status(StatusCode.ERROR))

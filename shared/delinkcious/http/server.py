@@ -23,6 +23,8 @@ from granian.http import HTTP1Settings
 from granian.server.common import AbstractServer
 from granian.server.mt import MTServer
 
+from delinkcious.http import observe
+from delinkcious.http.abort import Abortable
 from delinkcious.http.listener import BACKLOG, listen, take_no_more
 
 WsgiApp = Callable[..., Iterable[bytes]]
@@ -86,7 +88,8 @@ class WsgiServer(MTServer):
     def _respond(self, environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if self._stopping:
             start_response = _and_close(start_response)
-        return self._app(environ, start_response)
+        chunks = self._app(environ, start_response)
+        return Abortable(chunks, self.bind_port) if observe.is_stream(environ) else chunks
 
     def _check_gil(self) -> None:
         """Allows the interpreter lock: one worker thread is right with it too."""

@@ -1,5 +1,6 @@
 """The application that every REST service begins with."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,7 +11,8 @@ import pytest
 from flask import Response
 from flask.testing import FlaskClient
 
-from delinkcious.http.app import create_app, json_response, no_content
+from delinkcious.errors import NotFound
+from delinkcious.http.app import create_app, json_response, no_content, stream_response
 from delinkcious.testing.peers import auth_for, calling_as
 
 
@@ -25,6 +27,8 @@ class Thing:
     at: datetime
 
 
+CLOSED: list[int] = []
+"""Streams that were closed."""
 THING = Thing("caf\xe9", Colour.RED, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
@@ -35,6 +39,23 @@ def client() -> FlaskClient:
     @app.get("/dictionary")
     def dictionary() -> Any:
         return {"name": "caf\xe9"}
+
+    @app.get("/stream/<int:number>")
+    def stream(number: int) -> Response:
+        def chunks() -> Iterator[bytes]:
+            try:
+                if number == 0:
+                    raise NotFound("There is nothing.")
+                for _ in range(number):
+                    yield b"chunk "
+            finally:
+                CLOSED.append(number)
+
+        return stream_response(chunks(), "text/plain", **{"X-Number": str(number)})
+
+    @app.get("/empty")
+    def empty() -> Response:
+        return stream_response([], "text/plain")
 
     @app.delete("/thing")
     def delete() -> Response:
@@ -64,6 +85,26 @@ def test_no_content_is_nothing_and_has_no_type(client: FlaskClient) -> None:
     answer = client.delete("/thing")
     assert (answer.status_code, answer.data) == (204, b"")
     assert "Content-Type" not in answer.headers
+
+
+def test_a_stream_is_sent_as_it_is_made(client: FlaskClient) -> None:
+    answer = client.get("/stream/3")
+    assert (answer.status_code, answer.data) == (200, b"chunk " * 3)
+    assert (answer.content_type, answer.headers["X-Number"]) == ("text/plain", "3")
+    assert "Content-Length" not in answer.headers
+    assert client.get("/empty").data == b""
+
+
+def test_a_stream_that_fails_before_it_begins_is_a_problem(client: FlaskClient) -> None:
+    answer = client.get("/stream/0")
+    assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_stream_is_closed_however_far_it_was_read(client: FlaskClient, method: str) -> None:
+    CLOSED.clear()
+    client.open("/stream/100", method=method).close()
+    assert CLOSED == [100]
 
 
 def test_it_serves_its_description_and_no_files_and_no_pages(client: FlaskClient) -> None:

@@ -352,9 +352,11 @@ def test_a_body_that_fails_to_come_breaks_the_request_off(peer: Peer) -> None:
         raise InvalidArgument.of("body", "broke off")
         yield b""
 
+    peer.then.extend([peer.wait, peer.wait])  # it does not answer before it has read all
     for body in (failing(), chunks()):
         with pytest.raises(InvalidArgument, match="broke off"):
             client.upload("POST", "/things", body, "text/plain")
+    peer.then.clear()
     assert client.get("/things").status == 200  # it is no failure of the peer's
 
 

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
-from flask import Response, g
+from flask import Response, g, request
 from flask.testing import FlaskClient
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
+from werkzeug.test import TestResponse
 
 from delinkcious import tracing
-from delinkcious.http.app import RestApp, create_app, json_response
+from delinkcious.errors import Unavailable
+from delinkcious.http.app import RestApp, create_app, json_response, stream_response
 from delinkcious.http.callers import allow
 from delinkcious.testing.peers import auth_for, calling_as
 from delinkcious.testing.spans import collected_spans
@@ -40,12 +43,26 @@ def app() -> RestApp:
             raise ValueError("no")
         return json_response(tracing.inject())
 
+    @app.get("/notes")
+    @allow("ann")
+    def get_notes() -> Response:
+        def chunks() -> Iterator[bytes]:
+            yield orjson.dumps(tracing.inject())
+            if error is not None:
+                raise error
+
+        error = ERRORS.get(request.args.get("kind", ""))
+        return stream_response(chunks(), "application/json", **{"X-Kind": "notes"})
+
     return app
 
 
 @pytest.fixture
 def client(app: RestApp) -> FlaskClient:
     return app.test_client()
+
+
+ERRORS = {"ours": Unavailable("The peer broke off."), "any": ValueError("no")}
 
 
 def access_lines(logs: list[EventDict]) -> list[dict[str, Any]]:
@@ -193,3 +210,81 @@ def test_the_lines_that_a_request_causes_have_its_trace(app: RestApp) -> None:
     app.test_client().get("/notes/7", headers={**calling_as("ann"), **TRACEPARENT})
     assert ids[0]
     assert ids[0][0] == TRACE
+
+
+# Streams
+
+
+def begin(client: FlaskClient, query: str = "") -> TestResponse:
+    """Asks for a stream, of which the first chunk is there already."""
+    return client.get(f"/notes{query}", headers=calling_as("ann"))
+
+
+def test_a_stream_has_its_line_when_it_has_ended(client: FlaskClient) -> None:
+    with capture_logs() as logs:
+        answer = begin(client)
+        assert access_lines(logs) == []
+        assert answer.data
+        answer.close()
+    (line,) = access_lines(logs)
+    assert (line["route"], line["status"], line["caller"]) == ("/notes", 200, "ann")
+    assert line["stream"] == "complete"
+
+
+def test_a_stream_takes_as_long_as_it_takes(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("delinkcious.http.observe.perf_counter", lambda: clock[0])
+    with capture_logs() as logs:
+        answer = begin(client)
+        clock[0] += 7
+        answer.close()
+    assert access_lines(logs)[0]["duration_ms"] == 7000
+
+
+def test_a_stream_that_nobody_reads_to_its_end_says_so(client: FlaskClient) -> None:
+    with capture_logs() as logs:
+        begin(client).close()
+    assert access_lines(logs)[0]["stream"] == "left"
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "level"),
+    [("ours", "stream_broken", "warning"), ("any", "unexpected_error", "error")],
+)
+def test_a_stream_that_breaks_says_so_and_why(
+    spans: InMemorySpanExporter, client: FlaskClient, kind: str, event: str, level: str
+) -> None:
+    with capture_logs() as logs:
+        answer = begin(client, f"?kind={kind}")
+        with pytest.raises((Unavailable, ValueError)):
+            answer.get_data()
+        answer.close()
+    assert [(log["event"], log["log_level"]) for log in logs] == [
+        (event, level),
+        ("request", "info"),
+    ]
+    assert access_lines(logs)[0]["stream"] == "broken"
+    (span,) = spans.get_finished_spans()
+    assert (span.name, span.status.is_ok) == ("GET /notes", False)
+
+
+def test_what_is_done_for_a_stream_is_in_its_span(
+    spans: InMemorySpanExporter, client: FlaskClient
+) -> None:
+    answer = begin(client)
+    sent = orjson.loads(answer.data)
+    answer.close()
+    (span,) = spans.get_finished_spans()
+    assert sent["traceparent"].split("-")[2] == format(span.context.span_id, "016x")
+    assert span.status.is_ok
+    assert tracing.current_ids() is None
+
+
+def test_only_the_headers_of_a_stream_may_be_asked_for(client: FlaskClient) -> None:
+    with capture_logs() as logs:
+        answer = client.head("/notes", headers=calling_as("ann"))
+        answer.close()
+    assert (answer.status_code, answer.data, answer.headers["X-Kind"]) == (200, b"", "notes")
+    assert access_lines(logs)[0]["stream"] == "complete"
