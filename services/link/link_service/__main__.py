@@ -1,15 +1,16 @@
-"""Runs the link service: ``python -m link_service serve | work | migrate``."""
+"""Runs the link service: ``python -m link_service serve | work | migrate | dead-letters``."""
 
 import asyncio
 
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
+from delinkcious.dead_letters import dead_letters
 from delinkcious.messaging.event import Event
 from delinkcious.messaging.streams import LINKS
 from delinkcious.service import Runtime, run
 from delinkcious.worker import Outbox, Subscription, run_worker
 from link_service.config import LinkSettings
-from link_service.events import CHECKED, to_check_result
+from link_service.events import CHECKED, CHECKS, to_check_result
 from link_service.http import create_link_app
 from link_service.imports.manager import ImportManager
 from link_service.imports.store import PostgresImportStore
@@ -48,7 +49,7 @@ async def work(runtime: Runtime[LinkSettings]) -> None:
     await run_worker(
         runtime,
         outbox=Outbox("link-db", runtime.settings.link_db, runtime.settings.outbox_retention),
-        subscriptions=[Subscription(LINKS, "link-checks", [CHECKED], record_check)],
+        subscriptions=[Subscription(LINKS, CHECKS, [CHECKED], record_check)],
         also=[Schedule(database).run, ImportWorker(imports).run],
     )
 
@@ -59,4 +60,8 @@ def migrate(runtime: Runtime[LinkSettings]) -> None:
 
 
 if __name__ == "__main__":
-    run(LinkSettings, roles={"serve": serve, "work": work}, commands={"migrate": migrate})
+    run(
+        LinkSettings,
+        roles={"serve": serve, "work": work},
+        commands={"migrate": migrate, "dead-letters": dead_letters([CHECKS])},
+    )

@@ -13,6 +13,9 @@ DELETED: Final = "links.deleted"
 CHECK_REQUESTED: Final = "links.check.requested"
 CHECKED: Final = "links.checked"
 
+CHECKS: Final = "link-checks"
+"""The consumer that takes in what was found."""
+
 
 def link_event(subject: str, author: str, link: Link) -> Entry:
     """Says what an author did with a link; in order for each author."""

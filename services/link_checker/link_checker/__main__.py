@@ -1,9 +1,10 @@
-"""Runs the link checker: ``python -m link_checker serve | work``."""
+"""Runs the link checker: ``python -m link_checker serve | work | dead-letters``."""
 
 import threading
 from collections.abc import Sequence
 
 from delinkcious.auth import MutualAuth
+from delinkcious.dead_letters import dead_letters
 from delinkcious.info import version_of
 from delinkcious.messaging.blocking import BlockingPublisher
 from delinkcious.messaging.broker import Broker
@@ -13,7 +14,7 @@ from delinkcious.service import Runtime, run
 from delinkcious.worker import Subscription, run_worker
 from link_checker.checker import Checker
 from link_checker.config import LinkCheckerSettings
-from link_checker.events import CHECK_REQUESTED
+from link_checker.events import CHECK_REQUESTED, CONSUMER
 from link_checker.fetch import Fetcher
 from link_checker.function import LinkCheckFunction
 from link_checker.network import AddressPolicy
@@ -64,10 +65,14 @@ async def work(runtime: Runtime[LinkCheckerSettings]) -> None:
 
         def subscriptions(publisher: EventPublisher) -> Sequence[Subscription]:
             handle = CheckRequests(pool.check, publisher).handle
-            return [Subscription(LINKS, "link-checker", [CHECK_REQUESTED], handle, concurrency)]
+            return [Subscription(LINKS, CONSUMER, [CHECK_REQUESTED], handle, concurrency)]
 
         await run_worker(runtime, subscriptions=subscriptions)
 
 
 if __name__ == "__main__":
-    run(LinkCheckerSettings, roles={"serve": serve, "work": work})
+    run(
+        LinkCheckerSettings,
+        roles={"serve": serve, "work": work},
+        commands={"dead-letters": dead_letters([CONSUMER])},
+    )

@@ -11,6 +11,9 @@ CHECK_REQUESTED: Final = "links.check.requested"
 CHECKED: Final = "links.checked"
 SOURCE: Final = "/link-checker"
 
+CONSUMER: Final = "link-checker"
+"""The consumer of the requests."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:

@@ -1,4 +1,4 @@
-"""Runs the news service: ``python -m news_service serve | work``."""
+"""Runs the news service: ``python -m news_service serve | work | dead-letters``."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,6 +6,7 @@ from typing import Final
 
 from delinkcious.auth import MutualAuth
 from delinkcious.clients.social_graph import SocialGraphClient
+from delinkcious.dead_letters import dead_letters
 from delinkcious.http.client import HttpClient
 from delinkcious.messaging.event import Event
 from delinkcious.messaging.streams import LINKS
@@ -13,7 +14,7 @@ from delinkcious.redis import AsyncRedis
 from delinkcious.service import Runtime, run
 from delinkcious.worker import Subscription, run_worker
 from news_service.config import NewsSettings
-from news_service.events import TYPES, to_link_news
+from news_service.events import LINK_NEWS, TYPES, to_link_news
 from news_service.followers import SocialGraphFollowers
 from news_service.grpc import news_grpc_service
 from news_service.manager import NewsDesk, NewsManager
@@ -55,9 +56,13 @@ async def work(runtime: Runtime[NewsSettings]) -> None:
 
         await run_worker(
             runtime,
-            subscriptions=[Subscription(LINKS, "news-links", list(TYPES), record)],
+            subscriptions=[Subscription(LINKS, LINK_NEWS, list(TYPES), record)],
         )
 
 
 if __name__ == "__main__":
-    run(NewsSettings, roles={"serve": serve, "work": work})
+    run(
+        NewsSettings,
+        roles={"serve": serve, "work": work},
+        commands={"dead-letters": dead_letters([LINK_NEWS])},
+    )

@@ -12,6 +12,9 @@ ADDED: Final = "links.added"
 UPDATED: Final = "links.updated"
 DELETED: Final = "links.deleted"
 
+LINK_NEWS: Final = "news-links"
+"""The consumer of what people do with links."""
+
 TYPES: Final[Mapping[str, NewsEventType]] = {
     ADDED: NewsEventType.LINK_ADDED,
     UPDATED: NewsEventType.LINK_UPDATED,
