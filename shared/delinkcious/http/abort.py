@@ -2,7 +2,7 @@
 
 HTTP ends a response of unknown length with an empty chunk, and one that breaks off has none.
 Granian sends it whatever happens: a WSGI response that raises looks complete to its client. So its
-connection has to be reset (ADR-0020). Granian does not tell which one that is; but only the
+connection has to be reset (ADR-0023). Granian does not tell which one that is; but only the
 response's own connection sends just as many bytes as the response gives. A few paddings of random
 lengths show it, behind the last chunk, where they harm nobody any more.
 """
