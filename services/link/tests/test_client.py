@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,16 @@ from delinkcious.errors import AlreadyExists, FailedPrecondition, InvalidArgumen
 from delinkcious.http.client import HttpClient
 from delinkcious.object_model import links
 from delinkcious.object_model.links import (
+    BulkChange,
+    BulkResult,
     CheckResult,
     LinkChange,
     LinkQuery,
     LinkStatus,
+    Lookup,
     NewLink,
+    Order,
+    Sort,
     TagCount,
     Visibility,
 )
@@ -80,6 +86,72 @@ def test_every_filter_makes_the_way(client: links.LinkManager) -> None:
     first = client.get_links(LinkQuery("alice", page_size=1))
     rest = client.get_links(LinkQuery("alice", page_size=1, start_token=first.next_page_token))
     assert {first.links[0].url, rest.links[0].url} == {URL, "https://b.example/"}
+
+
+def test_a_search_and_its_order_make_the_way(client: links.LinkManager) -> None:
+    client.add_link("alice", NewLink(URL, "One & only", tags=("c++",)))
+    client.add_link("alice", NewLink("https://b.example/", "Another"))
+
+    def found(**query: Any) -> list[str]:
+        return [link.title for link in client.get_links(LinkQuery("alice", **query)).links]
+
+    assert found(q='"one & only" #c++') == ["One & only"]
+    assert found(sort=Sort.TITLE) == ["Another", "One & only"]
+    assert found(sort=Sort.TITLE, order=Order.DESCENDING) == ["One & only", "Another"]
+    assert found(sort=Sort.UPDATED, order=Order.ASCENDING) == ["One & only", "Another"]
+
+
+TAGS = ["a/b", "..", "%2f", "?a=b&c", "#", "ü 日本"]
+
+
+@pytest.mark.parametrize("name", TAGS)
+def test_any_tag_makes_the_way(client: links.LinkManager, name: str) -> None:
+    client.add_link("alice", NewLink(URL, tags=(name, "z")))
+    first = client.get_tags("alice", prefix=name[:1], page_size=1)
+    assert (first.tags, first.next_page_token) == ([TagCount(name, 1)], None)
+    assert client.rename_tag("alice", name, f"{name}!") == 1
+    assert client.delete_tag("alice", f"{name}!") == 1
+    assert client.get_tags("alice").tags == [TagCount("z", 1)]
+
+
+def test_pages_of_tags_make_the_way(client: links.LinkManager) -> None:
+    client.add_link("alice", NewLink(URL, tags=("a", "b")))
+    first = client.get_tags("alice", page_size=1)
+    rest = client.get_tags("alice", start_token=first.next_page_token)
+    assert [tag.name for tag in (*first.tags, *rest.tags)] == ["a", "b"]
+
+
+def test_a_change_of_many_links_makes_the_way(client: links.LinkManager) -> None:
+    link = client.add_link("alice", NewLink(URL, "One", tags=("old",)))
+    change = BulkChange(
+        ids=(link.id, 10**6),
+        add_tags=("new",),
+        remove_tags=("old",),
+        visibility=Visibility.PRIVATE,
+        check=True,
+    )
+    assert client.bulk_change("alice", change) == BulkResult(1, (link.id,), (), 1, None)
+    (changed,) = client.get_links(LinkQuery("alice")).links
+    assert (changed.tags, changed.visibility) == (("new",), Visibility.PRIVATE)
+    deleted = client.bulk_change("alice", BulkChange(q="#new", delete=True))
+    assert deleted == BulkResult(1, (), (link.id,), 0, None)
+
+
+def test_what_is_known_of_a_url_makes_the_way(client: links.LinkManager) -> None:
+    link = client.add_link("alice", NewLink(URL))
+    assert client.lookup("alice", URL) == Lookup(link, 1)
+    assert client.lookup("bob", URL) == Lookup(None, 1)
+
+
+def test_changes_make_the_way(client: links.LinkManager) -> None:
+    link = client.add_link("alice", NewLink(URL))
+    first = client.get_changes("alice", page_size=1)
+    assert [change["link"]["id"] for change in first.changes] == [link.id]
+    client.delete_link("alice", URL)
+    later = client.get_changes("alice", since=first.next_token)
+    assert [(change["type"], change["url"]) for change in later.changes] == [("deleted", URL)]
+    with pytest.raises(InvalidArgument, match="since"):
+        client.get_changes("alice", since="")
 
 
 def test_errors_come_back_as_they_were_raised(client: links.LinkManager) -> None:
