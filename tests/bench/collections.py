@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 
 from delinkcious.object_model.links import Visibility
-from link_service.domain import title_key, url_digest
+from link_service.domain import host_of, title_key, url_digest
 from link_service.search import search_vector
 
 BIG: Final = "bench-big"
@@ -35,7 +35,7 @@ _FIRST_SAVED: Final = datetime(2008, 1, 1, tzinfo=UTC)
 _STATUSES: Final = ("valid", "invalid", "pending")
 _STATUS_WEIGHTS: Final = (97, 2, 1)
 
-_URL_COLUMNS: Final = ("id", "digest", "url", "status")
+_URL_COLUMNS: Final = ("id", "digest", "url", "status", "host", "check_due_at")
 _LINK_COLUMNS: Final = (
     "username", "url_id", "url", "title", "description", "tags", "visibility", "status",
     "created_at", "updated_at", "version", "title_key", "search",
@@ -118,8 +118,10 @@ def _reserve_ids(connection: psycopg.Connection[Any], number: int) -> int:
 
 
 def _copy_urls(connection: psycopg.Connection[Any], first: int, number: int, texts: Texts) -> None:
+    due = datetime.now(UTC) + timedelta(days=365)  # nobody is to check them
     rows = (
-        (n, url_digest(url := url_of(n)), url, texts.status()) for n in range(first, first + number)
+        (n, url_digest(url := url_of(n)), url, texts.status(), host_of(url), due)
+        for n in range(first, first + number)
     )
     _copy(connection, "urls", _URL_COLUMNS, rows)
 

@@ -13,7 +13,12 @@ _CHECKED: Final = {
     "tags": ["language", "python"],
     "visibility": "public",
     "status": "valid",
-    "last_check": {"outcome": "ok", "http_status": 200, "at": "2026-11-20T09:30:02Z"},
+    "last_check": {
+        "outcome": "ok",
+        "http_status": 200,
+        "at": "2026-11-20T09:30:02Z",
+        "attempts": 1,
+    },
     "created_at": "2026-11-20T09:30:00Z",
     "updated_at": "2026-11-20T09:30:00Z",
 }
@@ -78,6 +83,8 @@ EXAMPLES: Final[dict[str, Any]] = {
         "checks": 0,
         "next_page_token": None,
     },
+    "CheckLinks": {"ids": [42, 57]},
+    "Checks": {"checks": 2},
     "Tags": {
         "tags": [{"name": "language", "count": 1}, {"name": "python", "count": 3}],
         "next_page_token": None,

@@ -15,6 +15,8 @@ from delinkcious.schemas.links import (
     ChangeLinks,
     ChangesSchema,
     ChangesSince,
+    CheckLinks,
+    ChecksSchema,
     LinkFilters,
     LinkSchema,
     LinksSchema,
@@ -126,6 +128,20 @@ def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
         answer is the `start_token` of the next call.
         """
         return json_response(links.bulk_change(caller.username, wanted.to_change()))
+
+    @app.post("/v1/links/check")
+    @authenticated
+    @reads(app, CheckLinks, JSON)
+    @app.output(ChecksSchema, status_code=202, description="They will be checked.")
+    @app.doc(tags=["Links"], operation_id="checkLinks", responses=problems(NotFound))
+    def check_links(caller: Identity, wanted: CheckLinks) -> Response:
+        """Have links checked.
+
+        Now, and not when it would be their turn: one by its `url`, or up to 100 by their `ids`, of
+        which those that are not yours are passed over. `last_check` tells when it is done.
+        """
+        checks = links.check_links(caller.username, url=wanted.url, ids=wanted.ids)
+        return json_response({"checks": checks}, 202)
 
     @app.delete("/v1/links")
     @authenticated

@@ -62,6 +62,11 @@ def url_digest(normalized: str) -> bytes:
     return hashlib.sha256(normalized.encode()).digest()
 
 
+def host_of(normalized: str) -> str:
+    """Returns the host of a normalised URL, with the port if that is not the usual one."""
+    return urlsplit(normalized).netloc
+
+
 def _split(url: str) -> SplitResult:
     if len(url) > MAX_URL_LENGTH:
         raise _wrong(f"must be at most {MAX_URL_LENGTH} characters long")

@@ -38,6 +38,22 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check came to.
+
+    Attributes:
+        changed: whether the status is another one than before.
+        due_at: when the next one is to be made.
+        urgent: whether it goes ahead of those that nobody waits for.
+    """
+
+    health: Health
+    changed: bool
+    due_at: datetime
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How long to wait for the next check: as long again as things have been as they are, within
     limits. So the pauses double, also for pages that somebody wants checked in between.

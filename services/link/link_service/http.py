@@ -20,6 +20,8 @@ from delinkcious.schemas.links import (
     ChangeLinks,
     ChangesSchema,
     ChangesSince,
+    CheckLinks,
+    ChecksSchema,
     LinkFilters,
     LinkSchema,
     LinksSchema,
@@ -82,6 +84,10 @@ class LinkOf(NameLink, Owner):
 
 class ChangeLinksOf(ChangeLinks, Owner):
     """A change of many of somebody's links."""
+
+
+class CheckLinksOf(CheckLinks, Owner):
+    """Which links of whom to check."""
 
 
 class ChangesOf(ChangesSince, Owner):
@@ -151,6 +157,14 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
     @app.output(BulkResultSchema)
     def change_links(wanted: ChangeLinksOf) -> Response:
         return json_response(manager.bulk_change(wanted.username, wanted.to_change()))
+
+    @app.post("/links/check")
+    @allow(GATEWAY)
+    @reads(app, CheckLinksOf, JSON)
+    @app.output(ChecksSchema, status_code=202)
+    def check_links(wanted: CheckLinksOf) -> Response:
+        checks = manager.check_links(wanted.username, url=wanted.url, ids=wanted.ids)
+        return json_response({"checks": checks}, 202)
 
     @app.get("/latest")
     @allow(NEWS)

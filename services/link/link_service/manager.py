@@ -1,9 +1,15 @@
 """The use cases of links."""
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
 
+from delinkcious.errors import InvalidArgument
 from delinkcious.object_model.links import (
+    MAX_CHECKS,
     BulkChange,
     BulkResult,
     ChangePage,
@@ -12,14 +18,13 @@ from delinkcious.object_model.links import (
     LinkChange,
     LinkPage,
     LinkQuery,
-    LinkStatus,
     Lookup,
     NewLink,
     PublicLink,
     TagPage,
 )
 from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-from link_service import bulk, events
+from link_service import bulk, events, metrics
 from link_service.domain import (
     check_change,
     check_new_link,
@@ -28,15 +33,38 @@ from link_service.domain import (
     normalize_tags,
     normalize_url,
 )
+from link_service.health import Health, HealthRules, Verdict
 from link_service.ports import LinkStore
+
+_CLOCKS_DIFFER: Final = timedelta(minutes=1)
+"""By so much at most: a check from the far future would make all others until then look old."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class LinkManager:
-    """Keeps the links of all users; see `delinkcious.object_model.links.LinkManager`."""
+    """Keeps the links of all users; see `delinkcious.object_model.links.LinkManager`.
 
-    def __init__(self, store: LinkStore, max_links_per_user: int) -> None:
+    Args:
+        luck: returns by chance a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        store: LinkStore,
+        max_links_per_user: int,
+        rules: HealthRules | None = None,
+        *,
+        clock: Callable[[], datetime] = _now,
+        luck: Callable[[], float] = random.random,
+    ) -> None:
         self._store = store
         self._max_links_per_user = max_links_per_user
+        self._rules = rules or HealthRules()
+        self._clock = clock
+        self._luck = luck
 
     def get_links(self, query: LinkQuery) -> LinkPage:
         if query.tags:
@@ -53,7 +81,7 @@ class LinkManager:
             added = collection.insert(url.id, link)
             collection.publish(events.link_event(events.ADDED, username, added))
             title_wanted = link.title == "" and url.title is None
-            if url.is_new or title_wanted:
+            if url.asks or title_wanted:
                 collection.publish(
                     events.check_requested(url.id, link.url, title_wanted=title_wanted)
                 )
@@ -110,10 +138,37 @@ class LinkManager:
     ) -> ChangePage:
         return self._store.get_changes(username, since=since, page_size=page_size)
 
+    def check_links(
+        self, username: str, *, url: str | None = None, ids: Sequence[int] | None = None
+    ) -> int:
+        if (url is None) == (ids is None):
+            raise InvalidArgument.of("url", "name the links either by url or by ids")
+        if ids is not None and not 1 <= len(ids) <= MAX_CHECKS:
+            raise InvalidArgument.of("ids", f"must be 1 to {MAX_CHECKS}")
+        normalized = None if url is None else normalize_url(url)
+        with self._store.change(username) as collection:
+            links = [collection.find(normalized)] if normalized else collection.find_all(ids or ())
+            return collection.request_checks(links) if links else 0
+
     def record_check(self, result: CheckResult) -> None:
         """Stores what a check found, for everybody who saved the URL."""
-        status = LinkStatus.VALID if result.outcome == "ok" else LinkStatus.INVALID
-        self._store.record_check(normalize_url(result.url), result, status)
+        at = min(result.checked_at, self._clock() + _CLOCKS_DIFFER)
+        result = replace(result, checked_at=at)
+        judge = partial(self._judge, result)
+        verdict = self._store.record_check(normalize_url(result.url), result, judge)
+        if verdict:
+            metrics.RECORDED.labels(result.outcome).inc()
+            if verdict.changed:
+                metrics.CHANGED.labels(verdict.health.status.value).inc()
+
+    def _judge(self, result: CheckResult, health: Health) -> Verdict:
+        checked = self._rules.after(health, result.outcome, result.checked_at)
+        return Verdict(
+            checked,
+            changed=checked.status is not health.status,
+            due_at=self._clock() + self._rules.pause(checked, self._luck()),
+            urgent=self._rules.awaits_confirmation(checked),
+        )
 
 
 def _apply(change: LinkChange, link: Link) -> Link:

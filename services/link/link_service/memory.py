@@ -37,17 +37,20 @@ from delinkcious.object_model.links import (
 from delinkcious.object_model.paging import decode_token, encode_token
 from delinkcious.outbox import Entry
 from link_service import search
-from link_service.domain import title_key
-from link_service.ports import SavedUrl
+from link_service.domain import host_of, title_key
+from link_service.health import Health, Verdict
+from link_service.ports import Judge, SavedUrl
 from link_service.queries import asked_for, decode_page_token, page_token, time_key
+from link_service.schedule import PER_HOST
 
 
 @dataclass
 class _Url:
     id: int
-    status: LinkStatus = LinkStatus.PENDING
+    host: str
+    health: Health = field(default_factory=Health)
     last_check: LastCheck | None = None
-    due: bool = False
+    unanswered: bool = False
     title: str | None = None
 
 
@@ -78,7 +81,7 @@ class _State:
 
     def current(self, url_id: int, link: Link) -> Link:
         url = next(url for url in self.urls.values() if url.id == url_id)
-        return replace(link, status=url.status, last_check=url.last_check)
+        return replace(link, status=url.health.status, last_check=url.last_check)
 
     def links_of(self, username: str) -> list[Link]:
         return [self.current(url_id, link) for url_id, link in self.of(username).links.items()]
@@ -175,17 +178,21 @@ class InMemoryLinkStore:
         }
         return ChangePage(orjson.dumps(content))
 
-    def record_check(self, normalized: str, result: CheckResult, status: LinkStatus) -> None:
+    def record_check(self, normalized: str, result: CheckResult, judge: Judge) -> Verdict | None:
         with self._lock:
             url = self._state.urls.get(normalized)
             if url is None or (url.last_check and url.last_check.at >= result.checked_at):
-                return
-            url.title = result.title or url.title
-            changed, url.status = url.status is not status, status
-            url.last_check = LastCheck(result.outcome, result.http_status, result.checked_at)
+                return None
+            verdict = judge(url.health)
+            url.title, url.health = result.title or url.title, verdict.health
+            url.unanswered = False
+            url.last_check = LastCheck(
+                result.outcome, result.http_status, result.checked_at, verdict.health.attempts
+            )
             for collection in self._state.collections.values():
                 if url.id in collection.links:
-                    _inform(collection, url.id, result.title, status_changed=changed)
+                    _inform(collection, url.id, result.title, status_changed=verdict.changed)
+            return verdict
 
 
 class InMemoryLinkTransaction:
@@ -204,9 +211,13 @@ class InMemoryLinkTransaction:
     def save_url(self, normalized: str, url: str) -> SavedUrl:  # noqa: ARG002
         known = self._state.urls.get(normalized)
         if known:
-            return SavedUrl(known.id, is_new=False, title=known.title)
-        saved = self._state.urls[normalized] = _Url(self._state.new_id())
-        return SavedUrl(saved.id, is_new=True)
+            return SavedUrl(known.id, asks=False, title=known.title)
+        host = host_of(normalized)
+        unanswered = [u for u in self._state.urls.values() if u.host == host and u.unanswered]
+        asks = len(unanswered) < PER_HOST
+        saved = _Url(self._state.new_id(), host, unanswered=asks)
+        self._state.urls[normalized] = saved
+        return SavedUrl(saved.id, asks=asks)
 
     def insert(self, url_id: int, link: NewLink) -> Link:
         if url_id in self._collection.links:
@@ -259,10 +270,7 @@ class InMemoryLinkTransaction:
             self._forget_url(url_id)
 
     def request_checks(self, links: Sequence[Link]) -> int:
-        wanted = {self._url_of(link) for link in links}
-        for url in self._state.urls.values():
-            url.due = url.due or url.id in wanted
-        return len(wanted)
+        return len({self._url_of(link) for link in links})
 
     def publish(self, *events: Entry) -> None:
         self._state.events.extend(events)

@@ -1,6 +1,6 @@
 """What the link manager needs from outside."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,13 +11,16 @@ from delinkcious.object_model.links import (
     Link,
     LinkPage,
     LinkQuery,
-    LinkStatus,
     Lookup,
     NewLink,
     PublicLink,
     TagPage,
 )
 from delinkcious.outbox import Entry
+from link_service.health import Health, Verdict
+
+Judge = Callable[[Health], Verdict]
+"""Says what a check makes of what is known of a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,13 @@ class SavedUrl:
     """A URL as it is stored once for everybody who saved it.
 
     Attributes:
-        is_new: nobody had it before, so it has never been checked.
+        asks: nobody had it before, so a check is to be asked for; unless its host has enough to
+            answer, and the check is due like others.
         title: what its page calls itself, if a check has asked.
     """
 
     id: int
-    is_new: bool
+    asks: bool
     title: str | None = None
 
 
@@ -84,7 +88,9 @@ class LinkTransaction(Protocol):
         ...
 
     def request_checks(self, links: Sequence[Link]) -> int:
-        """Makes the URLs of links due for a check; returns how many that are."""
+        """Makes the URLs of links due for a check, ahead of those that nobody waits for; returns
+        how many that are.
+        """
         ...
 
     def publish(self, *events: Entry) -> None:
@@ -130,8 +136,9 @@ class LinkStore(Protocol):
         """
         ...
 
-    def record_check(self, normalized: str, result: CheckResult, status: LinkStatus) -> None:
-        """Stores the result of a check unless a newer one is there, with everybody who saved the
-        URL; an unknown URL is no error.
+    def record_check(self, normalized: str, result: CheckResult, judge: Judge) -> Verdict | None:
+        """Stores the result of a check, with everybody who saved the URL.
+
+        Returns what it came to; None if a newer one is there, or nobody has that URL.
         """
         ...

@@ -26,6 +26,8 @@ from delinkcious.object_model.links import (
 )
 from delinkcious.object_model.paging import decode_token, encode_token
 from link_service.domain import title_key, url_digest
+from link_service.health import Health, Verdict
+from link_service.ports import Judge
 from link_service.queries import LINK_JSON, URL_COLUMNS, Statement, page_of_links, page_token
 from link_service.search import search_vector
 from link_service.transaction import PostgresLinkTransaction
@@ -81,11 +83,16 @@ CHANGES: Final = f"""
     ) l
     ORDER BY l.at_version, l.at_id
 """
+_HEALTH: Final = """
+    SELECT status, outcome, checked_at, attempts, failures, health_since FROM urls
+    WHERE digest = %s AND (checked_at IS NULL OR checked_at < %s) FOR NO KEY UPDATE
+"""
 _RECORD_CHECK: Final = """
-    UPDATE urls SET status = %s, outcome = %s, http_status = %s, checked_at = %s,
-                    check_due_at = NULL, check_asked_at = NULL,
-                    title = coalesce(%s, title)
-    WHERE digest = %s AND (checked_at IS NULL OR checked_at < %s)
+    UPDATE urls SET status = %(status)s, outcome = %(outcome)s, http_status = %(http_status)s,
+                    checked_at = %(checked_at)s, attempts = %(attempts)s, failures = %(failures)s,
+                    health_since = %(since)s, title = coalesce(%(title)s, title),
+                    check_due_at = %(due_at)s, check_urgent = %(urgent)s, check_asked_at = NULL
+    WHERE digest = %(digest)s
 """
 _OWNERS_BEHIND: Final = """
     SELECT l.username FROM links l JOIN urls u ON u.id = l.url_id
@@ -181,17 +188,15 @@ class PostgresLinkStore:
             )
         return _changes(rows, position, page_size)
 
-    def record_check(self, normalized: str, result: CheckResult, status: LinkStatus) -> None:
-        at, digest = result.checked_at, url_digest(normalized)
-        with self._database.connection() as connection:
-            connection.execute(
-                _RECORD_CHECK,
-                [status.value, result.outcome, result.http_status, at, result.title, digest, at],
-            )
-            # Apart from that: owners are locked before URLs everywhere else. Should this end
-            # between the two, the event comes again.
-            while self._inform_owners(digest, result.title):
-                pass
+    def record_check(self, normalized: str, result: CheckResult, judge: Judge) -> Verdict | None:
+        digest = url_digest(normalized)
+        with self._database.transaction() as connection:
+            verdict = _record(connection, digest, result, judge)
+        # Apart from that: owners are locked before URLs everywhere else. Should this end between
+        # the two, the event comes again.
+        while self._inform_owners(digest, result.title):
+            pass
+        return verdict
 
     def _inform_owners(self, digest: bytes, title: str | None) -> bool:
         with self._database.transaction() as connection:
@@ -204,6 +209,33 @@ class PostgresLinkStore:
             if title:
                 _set_titles(connection, title, digest, owners)
         return True
+
+
+def _record(
+    connection: Connection[Any], digest: bytes, result: CheckResult, judge: Judge
+) -> Verdict | None:
+    row = connection.execute(_HEALTH, [digest, result.checked_at]).fetchone()
+    if row is None:
+        return None
+    verdict = judge(Health(LinkStatus(row[0]), *row[1:]))
+    health = verdict.health
+    connection.execute(
+        _RECORD_CHECK,
+        {
+            "digest": digest,
+            "status": health.status.value,
+            "outcome": health.outcome,
+            "http_status": result.http_status,
+            "checked_at": health.checked_at,
+            "attempts": health.attempts,
+            "failures": health.failures,
+            "since": health.since,
+            "title": result.title,
+            "due_at": verdict.due_at,
+            "urgent": verdict.urgent,
+        },
+    )
+    return verdict
 
 
 def _set_titles(

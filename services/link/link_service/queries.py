@@ -22,14 +22,15 @@ LINK_JSON: Final = """
     (SELECT row_to_json(fields)::text FROM (SELECT
         l.id, l.url, l.title, l.description, l.tags, l.visibility, l.status,
         CASE WHEN l.checked_at IS NOT NULL THEN (
-            SELECT row_to_json(last) FROM (SELECT l.outcome, l.http_status, l.checked_at AS at) last
+            SELECT row_to_json(last) FROM (SELECT l.outcome, l.http_status, l.checked_at AS at,
+                                             l.attempts) last
         ) END AS last_check,
         l.created_at, l.updated_at
     ) fields)
 """
 """The JSON of the API from a row of `links` with the columns of its URL, under the name ``l``."""
 
-URL_COLUMNS: Final = "u.outcome, u.http_status, u.checked_at"
+URL_COLUMNS: Final = "u.outcome, u.http_status, u.checked_at, u.attempts"
 
 WALK: Final = 1000
 """How many of the first links are looked through before an index is asked for all that match."""

@@ -15,10 +15,10 @@ from delinkcious import outbox
 from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound
 from delinkcious.object_model.links import Link, NewLink
 from delinkcious.outbox import Entry
-from link_service.domain import title_key, url_digest
+from link_service.domain import host_of, title_key, url_digest
 from link_service.ports import SavedUrl
 from link_service.queries import LINK_JSON, URL_COLUMNS
-from link_service.schedule import PATIENCE
+from link_service.schedule import PATIENCE, PER_HOST
 from link_service.search import search_vector
 
 _BEGIN: Final = """
@@ -32,6 +32,21 @@ _RESERVE: Final = """
     RETURNING link_count
 """
 _RELEASE: Final = "UPDATE collections SET link_count = link_count - %s WHERE username = %s"
+# The check is asked for at once, unless the host has enough to answer. (Adds at the same time may
+# count the same ones: a few more do no harm.)
+_SAVE_URL: Final = """
+    INSERT INTO urls (digest, url, host, check_urgent, check_due_at, check_asked_at)
+    SELECT %(digest)s, %(url)s, %(host)s, true,
+           CASE WHEN busy THEN now() ELSE now() + %(patience)s END,
+           CASE WHEN NOT busy THEN now() END
+    FROM (
+        SELECT count(*) >= %(per_host)s AS busy FROM (
+            SELECT FROM urls WHERE host = %(host)s AND check_asked_at > now() - %(patience)s
+            LIMIT %(per_host)s) unanswered
+    ) host
+    ON CONFLICT DO NOTHING
+    RETURNING id, check_asked_at IS NOT NULL
+"""
 _INSERT: Final = f"""
     WITH link AS (
         INSERT INTO links (username, url_id, url, title, description, tags, visibility, status,
@@ -129,7 +144,7 @@ _REQUEST_CHECKS: Final = """
             SELECT url_id FROM links WHERE username = %s AND id = ANY(%s))
         ORDER BY id FOR NO KEY UPDATE
     )
-    UPDATE urls u SET check_due_at = now() FROM due WHERE u.id = due.id
+    UPDATE urls u SET check_due_at = now(), check_urgent = true FROM due WHERE u.id = due.id
 """
 
 
@@ -158,14 +173,19 @@ class PostgresLinkTransaction:
                 "SELECT id, title FROM urls WHERE digest = %s FOR SHARE", [digest]
             ).fetchone()
             if known:
-                return SavedUrl(known[0], is_new=False, title=known[1])
+                return SavedUrl(known[0], asks=False, title=known[1])
             saved = self._connection.execute(
-                "INSERT INTO urls (digest, url, check_due_at) VALUES (%s, %s, now() + %s)"
-                " ON CONFLICT DO NOTHING RETURNING id",
-                [digest, url, PATIENCE],
+                _SAVE_URL,
+                {
+                    "digest": digest,
+                    "url": url,
+                    "host": host_of(normalized),
+                    "patience": PATIENCE,
+                    "per_host": PER_HOST,
+                },
             ).fetchone()
             if saved:
-                return SavedUrl(saved[0], is_new=True)
+                return SavedUrl(saved[0], asks=saved[1])
 
     def insert(self, url_id: int, link: NewLink) -> Link:
         parameters = {

@@ -153,6 +153,7 @@ def test_the_document_has_every_call(app: RestApp) -> None:
         ("/links", "delete"),
         ("/links/lookup", "get"),
         ("/links/bulk", "post"),
+        ("/links/check", "post"),
         ("/latest", "get"),
         ("/changes", "get"),
         ("/tags", "get"),

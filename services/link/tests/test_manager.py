@@ -159,7 +159,9 @@ def test_tags_are_counted(manager: LinkManager) -> None:
 def test_one_check_serves_everybody_who_saved_the_url(manager: LinkManager) -> None:
     manager.add_link("alice", NewLink(URL))
     manager.add_link("bob", NewLink(f"{URL}#part"))
-    checked(manager, URL, "not_found")
+    now = datetime.now(UTC)
+    checked(manager, URL, "not_found", now - timedelta(seconds=2))
+    checked(manager, URL, "not_found", now)
     for user in ("alice", "bob"):
         link = manager.get_links(LinkQuery(user)).links[0]
         assert link.status is LinkStatus.INVALID

@@ -41,10 +41,14 @@ def filled(session_databases: Databases, template: str) -> Iterator[Database]:
 
 def _fill(database: Database) -> None:
     with database.connection() as connection, connection.cursor() as cursor:
-        with cursor.copy("COPY urls (id, digest, url, status) FROM STDIN") as copy:
+        with cursor.copy(
+            "COPY urls (id, digest, url, host, status, check_due_at) FROM STDIN"
+        ) as copy:
             for number in range(USERS * LINKS):
-                url = f"http://site-{number % 50}.example/{number}"
-                copy.write_row((number, url_digest(url), url, _status(number)))
+                host = f"site-{number % 50}.example"
+                url = f"http://{host}/{number}"
+                status = _status(number)
+                copy.write_row((number, url_digest(url), url, host, status, datetime.now(UTC)))
         with cursor.copy(f"COPY links ({COLUMNS}) FROM STDIN".encode()) as copy:
             for number in range(USERS * LINKS):
                 copy.write_row(_link(number))

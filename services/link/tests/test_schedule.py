@@ -83,7 +83,8 @@ def due(manager: LinkManager, database: Database) -> list[str]:
         add(manager, name, "titled")
         execute(
             database,
-            "UPDATE urls SET check_due_at = now() - interval '1 hour' + %s WHERE url = %s",
+            "UPDATE urls SET check_due_at = now() - interval '1 hour' + %s, check_asked_at = NULL,"
+            " check_urgent = false WHERE url = %s",
             timedelta(seconds=place),
             f"https://{name}.example/",
         )
@@ -175,7 +176,7 @@ class TestChecks:
             "https://known.example/", "ok", 200, datetime.now(UTC), title="Its own"
         )
         manager.record_check(titled)
-        execute(database, "UPDATE urls SET check_due_at = now()")
+        execute(database, "UPDATE urls SET check_due_at = now(), check_asked_at = NULL")
         execute(database, "UPDATE links SET title = '' WHERE url = 'https://known.example/'")
         asked(database)
         assert schedule.ask_for_checks() == 4

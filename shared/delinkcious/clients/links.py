@@ -95,6 +95,13 @@ class LinkClient:
             next_page_token=result["next_page_token"],
         )
 
+    def check_links(
+        self, username: str, *, url: str | None = None, ids: Sequence[int] | None = None
+    ) -> int:
+        body = {"username": username, "url": url, "ids": ids}
+        checks: int = self._http.request("POST", "/links/check", json=body).json()["checks"]
+        return checks
+
     def lookup(self, username: str, url: str) -> Lookup:
         found = self._http.get("/links/lookup", {"username": username, "url": url}).json()
         link = found["link"]

@@ -19,6 +19,8 @@ MAX_REGEX_LENGTH: Final = 200
 MAX_QUERY_LENGTH: Final = 1000
 MAX_AUTHORS: Final = 100
 """Of how many authors the newest links are asked for at once."""
+MAX_CHECKS: Final = 100
+"""How many links one call has checked at most."""
 
 
 class Visibility(StrEnum):
@@ -58,11 +60,13 @@ class LastCheck:
     Attributes:
         outcome: ``ok``, or in a word what went wrong.
         http_status: the status of the final response, if there was one.
+        attempts: how many checks have been made since the page last answered, this one included.
     """
 
     outcome: str
     http_status: int | None
     at: datetime
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,10 @@ class Link:
             visibility=Visibility(fields["visibility"]),
             status=LinkStatus(fields["status"]),
             last_check=LastCheck(
-                check["outcome"], check["http_status"], datetime.fromisoformat(check["at"])
+                check["outcome"],
+                check["http_status"],
+                datetime.fromisoformat(check["at"]),
+                check["attempts"],
             )
             if check
             else None,
@@ -378,6 +385,20 @@ class LinkManager(Protocol):
 
         Raises:
             InvalidArgument: nothing to do, links named in two ways, or a wrong query.
+        """
+        ...
+
+    def check_links(
+        self, username: str, *, url: str | None = None, ids: Sequence[int] | None = None
+    ) -> int:
+        """Has some of the user's links checked soon, whatever was found before; they are named by a
+        URL or by up to 100 ids, of which those that the user does not have are passed over.
+
+        Returns how many URLs will be checked.
+
+        Raises:
+            NotFound: the user has no such link.
+            InvalidArgument: they are named in two ways, or not at all, or are too many.
         """
         ...
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from delinkcious.object_model.links import (
+    MAX_CHECKS,
     MAX_DESCRIPTION_LENGTH,
     MAX_QUERY_LENGTH,
     MAX_REGEX_LENGTH,
@@ -39,6 +40,7 @@ Description = Annotated[Text, Field(max_length=MAX_DESCRIPTION_LENGTH)]
 Tags = Annotated[
     list[Text], Field(max_length=MAX_TAGS, description="compared without regard to case")
 ]
+LinkId = Annotated[int, Field(ge=1, lt=2**63)]
 Regex = Annotated[
     Text,
     Field(
@@ -65,6 +67,9 @@ class LastCheckSchema(BaseModel):
     outcome: str = Field(examples=["ok", "not_found", "timeout"])
     http_status: int | None
     at: datetime
+    attempts: int = Field(
+        description="checks since the page last answered, this one included: 1 if it is well"
+    )
 
 
 class LinkSchema(BaseModel):
@@ -167,7 +172,7 @@ class ChangesSince(BaseModel):
 class ChangeLinks(BaseModel):
     """Links, named by `ids` or by `q`, and what to do with them."""
 
-    ids: list[Annotated[int, Field(ge=1, lt=2**63)]] | None = Field(None, max_length=MAX_PAGE_SIZE)
+    ids: list[LinkId] | None = Field(None, max_length=MAX_PAGE_SIZE)
     q: Query | None = None
     start_token: str | None = Field(
         None,
@@ -192,6 +197,19 @@ class ChangeLinks(BaseModel):
             delete=self.delete,
             check=self.check,
         )
+
+
+class CheckLinks(BaseModel):
+    """Links to be checked: one by its `url`, or some by their `ids`."""
+
+    url: Url | None = None
+    ids: list[LinkId] | None = Field(None, min_length=1, max_length=MAX_CHECKS)
+
+
+class ChecksSchema(BaseModel):
+    """What will be checked."""
+
+    checks: int = Field(description="how many URLs will be checked")
 
 
 class BulkResultSchema(BaseModel):

@@ -15,7 +15,7 @@ from delinkcious.errors import InvalidArgument
 from delinkcious.object_model.imports import ImportPolicy, RowProblem
 from delinkcious.object_model.links import Link, Visibility
 from link_service import events
-from link_service.domain import merge_tags, url_digest
+from link_service.domain import host_of, merge_tags, url_digest
 from link_service.imports.rows import Rows, StorableLink
 from link_service.queries import LINK_JSON, URL_COLUMNS
 from link_service.transaction import PostgresLinkTransaction, columns_of
@@ -25,8 +25,9 @@ _KNOWN_URLS: Final = """
 """
 # In one order, so that two imports of the same links do not wait for each other for ever.
 _NEW_URLS: Final = """
-    INSERT INTO urls (digest, url, check_due_at)
-    SELECT digest, url, now() FROM unnest(%s::bytea[], %s::text[]) AS new (digest, url)
+    INSERT INTO urls (digest, url, host, check_due_at)
+    SELECT digest, url, host, now()
+    FROM unnest(%s::bytea[], %s::text[], %s::text[]) AS new (digest, url, host)
     ORDER BY digest
     ON CONFLICT DO NOTHING
 """
@@ -128,8 +129,15 @@ class Batch:
                     for number, digest, title in known
                 }
             found = {bytes(digest) for _, digest, _ in known}
-            new = [(d, link.link.url) for d, link in digests.items() if d not in found]
-            self._connection.execute(_NEW_URLS, [[d for d, _ in new], [url for _, url in new]])
+            new = {digest: link for digest, link in digests.items() if digest not in found}
+            self._connection.execute(
+                _NEW_URLS,
+                [
+                    list(new),
+                    [link.link.url for link in new.values()],
+                    [host_of(link.normalized) for link in new.values()],
+                ],
+            )
 
     def _find(self, urls: Sequence[int]) -> dict[int, _Known]:
         parameters = {
