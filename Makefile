@@ -25,6 +25,10 @@ run: .venv ## Run the whole platform on this machine, until Ctrl-C
 clean-local: .venv ## Forget all data, secrets and logs of the local platform
 	@$(BIN)/python -m tools.local_stack clean
 
+.PHONY: check_consistency
+check_consistency: .venv ## Compare the stores of the running local platform with one another
+	@$(BIN)/python -m tools.consistency
+
 .PHONY: smoke_test
 smoke_test: .venv ## Check a running deployment as a client: make smoke_test TARGET_URL=http://…
 	@test -n "$(TARGET_URL)" || { echo "say which deployment: make smoke_test TARGET_URL=http://127.0.0.1:5000"; exit 2; }
