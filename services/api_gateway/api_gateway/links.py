@@ -131,7 +131,7 @@ def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
 
     @app.post("/v1/links/check")
     @authenticated
-    @reads(app, CheckLinks, JSON)
+    @reads(app, CheckLinks, ANY)
     @app.output(ChecksSchema, status_code=202, description="They will be checked.")
     @app.doc(tags=["Links"], operation_id="checkLinks", responses=problems(NotFound))
     def check_links(caller: Identity, wanted: CheckLinks) -> Response:
