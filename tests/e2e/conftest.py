@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -42,12 +43,20 @@ def user(stack: Stack) -> Callable[[str], Api]:
 
 class _Web(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        status = int(urlsplit(self.path).path.split("/")[1] or 200)
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.wfile.write(self._begin())
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self._begin()
+
+    def _begin(self) -> bytes:
+        url = urlsplit(self.path)
+        (title,) = parse_qs(url.query).get("title", [""])
+        body = f"<!doctype html><title>{escape(title)}</title>".encode() if title else b""
+        self.send_response(int(url.path.split("/")[1] or 200))
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return body
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         pass
@@ -55,7 +64,7 @@ class _Web(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def web() -> Iterator[str]:
-    """A web server whose page ``/404/anything`` answers 404, and so on."""
+    """A web server: page ``/404/anything`` answers 404, and so on; ``?title=`` is its title."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Web)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -66,10 +75,11 @@ def web() -> Iterator[str]:
 
 
 @pytest.fixture
-def page(web: str) -> Callable[[int], str]:
+def page(web: str) -> Callable[..., str]:
     """Gives the URL of a page that nobody has saved yet and that answers with a status."""
 
-    def new(status: int = 200) -> str:
-        return f"{web}/{status}/{uuid4().hex}"
+    def new(status: int = 200, title: str = "") -> str:
+        query = f"?{urlencode({'title': title})}" if title else ""
+        return f"{web}/{status}/{uuid4().hex}{query}"
 
     return new
