@@ -278,4 +278,6 @@ def test_the_service_documents_itself(app: RestApp) -> None:
         "/tokens/{token_id}",
         "/feed_secret",
         "/feed_secret/owner",
+        "/sessions",
+        "/deletions/{deletion_id}",
     }

@@ -1,18 +1,29 @@
 """Runs the user service: ``python -m user_service serve | work | migrate``."""
 
+from datetime import timedelta
+
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
+from delinkcious.deletion import PURGED
+from delinkcious.messaging.streams import USERS
 from delinkcious.service import Runtime, run
-from delinkcious.worker import Outbox, run_worker
+from delinkcious.worker import Outbox, Subscription, run_worker
 from user_service.cleaning import Cleaner
 from user_service.config import UserSettings
+from user_service.deletion_store import PostgresDeletionStore
 from user_service.http import create_user_app
 from user_service.manager import UserManager
 from user_service.postgres import PostgresUserStore
+from user_service.sweeper import Sweeper
 
 
 def _manager(settings: UserSettings, database: Database) -> UserManager:
-    return UserManager(PostgresUserStore(database), settings.lifetime_of_sessions)
+    return UserManager(
+        PostgresUserStore(database),
+        settings.lifetime_of_sessions,
+        quarantine=timedelta(seconds=settings.deletion_quarantine),
+        patience=timedelta(seconds=settings.deletion_patience),
+    )
 
 
 def serve(runtime: Runtime[UserSettings]) -> None:
@@ -25,13 +36,16 @@ def serve(runtime: Runtime[UserSettings]) -> None:
 
 
 async def work(runtime: Runtime[UserSettings]) -> None:
-    """Publish the outbox, and remove what has expired."""
+    """Publish the outbox, see deletions of accounts through, and remove what has expired."""
     settings = runtime.settings
-    manager = _manager(settings, Database("user-db", settings.user_db))
+    database = Database("user-db", settings.user_db)
+    patience = timedelta(seconds=settings.deletion_patience)
+    sweeper = Sweeper(PostgresDeletionStore(database), patience)
     await run_worker(
         runtime,
         outbox=Outbox("user-db", settings.user_db, settings.outbox_retention),
-        also=[Cleaner(manager.delete_expired).run],
+        subscriptions=[Subscription(USERS, "user-deletions", [PURGED], sweeper.confirm)],
+        also=[Cleaner(_manager(settings, database).delete_expired).run, sweeper.run],
     )
 
 

@@ -21,6 +21,12 @@ class UserSettings(OutboxSettings):
     session_lifetime: float = Field(
         _THIRTY_DAYS, gt=0, le=_TEN_YEARS, description="seconds from a login to its end"
     )
+    deletion_quarantine: float = Field(
+        20, ge=0, le=3600, description="seconds from a deletion until its username is free again"
+    )
+    deletion_patience: float = Field(
+        300, gt=0, le=86_400, description="seconds until services are told again of a deletion"
+    )
     user_db_service_host: str = "localhost"
     user_db_service_port: Port = 5432
     user_db_name: str = "user_manager"

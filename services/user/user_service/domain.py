@@ -1,4 +1,6 @@
-"""The rules of users: which name somebody gets, and what tokens and secrets are and may be."""
+"""The rules of users: which name somebody gets, what tokens and secrets are and may be, and how an
+account is deleted.
+"""
 
 import hashlib
 import re
@@ -23,6 +25,11 @@ from delinkcious.object_model.users import (
 _MAX_LOGIN_LENGTH: Final = 39
 _FURTHEST_EXPIRY: Final = timedelta(days=100 * 365)
 _SECRET_BYTES: Final = 32
+
+PARTICIPANTS: Final = ("link-manager", "news-manager", "social-graph-manager")
+"""The services that keep something of users, and confirm that they have deleted it."""
+
+_LONGEST_PAUSE: Final = timedelta(hours=1)
 
 
 def usernames_for(identity: GitHubIdentity) -> Iterator[str]:
@@ -62,6 +69,12 @@ def digest_of(token: str) -> bytes:
 def has_expired(identity: Identity, now: datetime) -> bool:
     """Tells whether the time of a session or token is over."""
     return identity.expires_at is not None and identity.expires_at <= now
+
+
+def pause_after(told: int, patience: timedelta) -> timedelta:
+    """Returns how long to wait for services that were told so often to delete what they have."""
+    doubled: timedelta = patience * 2 ** min(told, 16)
+    return min(doubled, max(patience, _LONGEST_PAUSE))
 
 
 @dataclass(frozen=True, slots=True)

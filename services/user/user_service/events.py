@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from delinkcious.deletion import DELETED, DeletedUser
 from delinkcious.object_model.users import User
 from delinkcious.outbox import Entry
 
@@ -11,3 +12,8 @@ REGISTERED: Final = "users.registered"
 def registered(user: User) -> Entry:
     """Says that there is a new account. Its e-mail address is nobody else's business."""
     return Entry(REGISTERED, key=user.username, data={"username": user.username})
+
+
+def deleted(user: DeletedUser) -> Entry:
+    """Has every service delete what it has of a user, and say so (``users.purged``)."""
+    return Entry(DELETED, key=user.username, data=user.to_data())

@@ -20,9 +20,12 @@ from delinkcious.schemas.common import Text, Username
 from delinkcious.schemas.users import (
     ApiTokensSchema,
     CreateToken,
-    NewsFeedSchema,
+    DeletionSchema,
     NewApiTokenSchema,
+    NewsFeedSchema,
+    SessionsSchema,
     UserSchema,
+    deletion_to_json,
 )
 from user_service.manager import UserManager
 
@@ -108,6 +111,7 @@ def create_user_app(manager: UserManager, auth: MutualAuth) -> RestApp:
     _add_sessions(app, manager)
     _add_tokens(app, manager)
     _add_feed_secrets(app, manager)
+    _add_deletions(app, manager)
     return app
 
 
@@ -116,7 +120,7 @@ def _add_accounts(app: RestApp, manager: UserManager) -> None:
     @allow(GATEWAY)
     @reads(app, Register, JSON)
     @app.output(UserSchema, status_code=201, description="There is a new account.")
-    @app.doc(responses=_EXISTED)
+    @app.doc(responses=_EXISTED | problems(FailedPrecondition))
     def register(wanted: Register) -> Response:
         registration = manager.register_account(wanted.to_identity())
         return json_response(registration.user, 201 if registration.is_new else 200)
@@ -137,6 +141,13 @@ def _add_sessions(app: RestApp, manager: UserManager) -> None:
     @app.doc(responses=problems(NotFound))
     def login(owner: Owner) -> Response:
         return json_response(manager.login(owner.username), 201)
+
+    @app.get("/sessions")
+    @allow(GATEWAY)
+    @reads(app, Owner, QUERY)
+    @app.output(SessionsSchema)
+    def get_sessions(owner: Owner) -> Response:
+        return json_response({"sessions": manager.get_sessions(owner.username)})
 
     @app.post("/logout")
     @allow(GATEWAY)
@@ -219,3 +230,19 @@ def _add_feed_secrets(app: RestApp, manager: UserManager) -> None:
     @app.doc(responses=problems(NotFound))
     def get_feed_owner(given: GivenFeedSecret) -> Response:
         return json_response(manager.get_feed_owner(given.secret))
+
+
+def _add_deletions(app: RestApp, manager: UserManager) -> None:
+    @app.delete("/users/<username:username>")
+    @allow(GATEWAY)
+    @app.output(DeletionSchema, status_code=202)
+    @app.doc(responses=problems(NotFound))
+    def delete_account(username: str) -> Response:
+        return json_response(deletion_to_json(manager.delete_account(username)), 202)
+
+    @app.get("/deletions/<deletion_id>")
+    @allow(GATEWAY)
+    @app.output(DeletionSchema)
+    @app.doc(responses=problems(NotFound))
+    def get_deletion(deletion_id: str) -> Response:
+        return json_response(deletion_to_json(manager.get_deletion(deletion_id)))

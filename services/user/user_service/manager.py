@@ -1,17 +1,21 @@
-"""The use cases of users: accounts, sessions, API tokens and the secrets of news feeds."""
+"""The use cases of users: accounts and their end, sessions, API tokens and the secrets of feeds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
+from delinkcious.deletion import DeletedUser
 from delinkcious.errors import FailedPrecondition, NotFound, Unauthenticated
 from delinkcious.object_model.users import (
     MAX_TOKENS,
     ApiToken,
+    Deletion,
     FeedSecret,
     GitHubIdentity,
     Identity,
     NewApiToken,
+    OpenSession,
     Session,
     TokenKind,
     User,
@@ -47,6 +51,8 @@ class UserManager:
 
     Args:
         session_lifetime: from a login to the end of its session, used or not.
+        quarantine: from the deletion of an account until its name is free again, at the least.
+        patience: how long services have to confirm a deletion.
     """
 
     def __init__(
@@ -54,8 +60,13 @@ class UserManager:
         store: UserStore,
         session_lifetime: timedelta,
         clock: Callable[[], datetime] = _utc_now,
+        *,
+        quarantine: timedelta = timedelta(seconds=20),
+        patience: timedelta = timedelta(minutes=5),
     ) -> None:
         self._store = store
+        self._quarantine = quarantine
+        self._patience = patience
         self._session_lifetime = session_lifetime
         self._clock = clock
 
@@ -70,6 +81,11 @@ class UserManager:
             while True:  # that no account came of it may mean that the same user came in twice
                 if user := transaction.update_account(identity):
                     return Registration(user, is_new=False)
+                if transaction.is_being_deleted(identity):
+                    raise FailedPrecondition(
+                        "Your account is being deleted. Log in again once that is done,"
+                        " and you get a new one."
+                    )
                 if user := transaction.insert_account(next(usernames), identity):
                     transaction.publish(events.registered(user))
                     return Registration(user, is_new=True)
@@ -117,6 +133,26 @@ class UserManager:
 
     def revoke_token(self, username: str, token_id: int) -> None:
         self._store.delete_token(username, token_id, self._clock())
+
+    def get_sessions(self, username: str) -> list[OpenSession]:
+        return list(self._store.get_sessions(username, self._clock()))
+
+    def delete_account(self, username: str) -> Deletion:
+        now = self._clock()
+        with self._store.transaction() as transaction:
+            deletion_id = transaction.lock_for_deletion(username)
+            if deletion_id is None:
+                user = DeletedUser(str(uuid4()), username, now + self._quarantine)
+                transaction.close_account(user, now, now + self._patience)
+                transaction.publish(events.deleted(user))
+                deletion_id = user.deletion_id
+        return self._store.get_deletion(deletion_id)
+
+    def get_deletion(self, deletion_id: str) -> Deletion:
+        try:
+            return self._store.get_deletion(str(UUID(deletion_id)))
+        except ValueError:
+            raise NotFound("There is no such deletion.") from None
 
     def create_feed_secret(self, username: str) -> FeedSecret:
         secret, now = new_feed_secret(), self._clock()

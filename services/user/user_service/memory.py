@@ -9,12 +9,23 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from delinkcious.deletion import DeletedUser
 from delinkcious.errors import AlreadyExists, NotFound
-from delinkcious.object_model.users import ApiToken, GitHubIdentity, Identity, TokenKind, User
+from delinkcious.object_model.users import (
+    ApiToken,
+    Deletion,
+    GitHubIdentity,
+    Identity,
+    OpenSession,
+    TokenKind,
+    User,
+)
 from delinkcious.outbox import Entry
-from user_service.domain import TokenRequest
+from user_service import events
+from user_service.domain import PARTICIPANTS, TokenRequest, pause_after
+from user_service.ports import Hanging, Overview
 
 
 @dataclass(frozen=True)
@@ -33,16 +44,55 @@ class _Feed:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class _Session:
+    identity: Identity
+    created_at: datetime
+
+
+@dataclass
+class _Deletion:
+    user: DeletedUser
+    requested_at: datetime
+    tell_at: datetime
+    told: int = 1
+    finished_at: datetime | None = None
+    services: dict[str, datetime | None] = field(
+        default_factory=lambda: dict.fromkeys(PARTICIPANTS)
+    )
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(name for name, at in self.services.items() if at is None)
+
+    def shown(self) -> Deletion:
+        return Deletion(
+            self.user.deletion_id, self.requested_at, self.finished_at, dict(self.services)
+        )
+
+
 @dataclass
 class _State:
     accounts: dict[int, User] = field(default_factory=dict)
-    sessions: dict[bytes, Identity] = field(default_factory=dict)
+    deletions: dict[str, _Deletion] = field(default_factory=dict)
+    sessions: dict[bytes, _Session] = field(default_factory=dict)
     tokens: dict[bytes, _Token] = field(default_factory=dict)
     last_token_id: int = 0
     feeds: dict[str, _Feed] = field(default_factory=dict)
     events: list[Entry] = field(default_factory=list)
 
+    def running(self) -> list[_Deletion]:
+        return [each for each in self.deletions.values() if each.finished_at is None]
+
+    def deletion_of(self, username: str) -> _Deletion | None:
+        return next((each for each in self.running() if each.user.username == username), None)
+
     def user(self, username: str) -> User:
+        if self.deletion_of(username) is None:
+            return self.account(username)
+        raise NotFound.of("username", f"there is nobody called {username}")
+
+    def account(self, username: str) -> User:
         for user in self.accounts.values():
             if user.username == username:
                 return user
@@ -82,12 +132,13 @@ class InMemoryUserStore:
         self,
         username: str,
         digest: bytes,
-        now: datetime,  # noqa: ARG002 - nobody asks when a session began
+        now: datetime,
         expires_at: datetime,
     ) -> None:
         with self._lock:
             user = self._state.user(username)
-            self._state.sessions[digest] = Identity(user.username, None, expires_at)
+            identity = Identity(user.username, None, expires_at)
+            self._state.sessions[digest] = _Session(identity, now)
 
     def delete_session(self, digest: bytes) -> None:
         with self._lock:
@@ -96,7 +147,8 @@ class InMemoryUserStore:
     def find_identity(self, kind: TokenKind, digest: bytes) -> Identity | None:
         with self._lock:
             if kind is TokenKind.SESSION:
-                return self._state.sessions.get(digest)
+                session = self._state.sessions.get(digest)
+                return session.identity if session else None
             token = self._state.tokens.get(digest)
         return token.identity if token else None
 
@@ -117,7 +169,7 @@ class InMemoryUserStore:
     def delete_expired(self, now: datetime, limit: int) -> int:
         with self._lock:
             sessions, tokens = self._state.sessions, self._state.tokens
-            old_sessions = [key for key, one in sessions.items() if not _is_live(one, now)]
+            old_sessions = [key for key, one in sessions.items() if not _is_live(one.identity, now)]
             old_tokens = [key for key, one in tokens.items() if not _is_live(one.details, now)]
             for digest in old_sessions[:limit]:
                 del sessions[digest]
@@ -140,6 +192,66 @@ class InMemoryUserStore:
             if self._state.feeds.pop(username, None) is None:
                 raise NotFound("Your news feed has no secret address.")
 
+    def get_sessions(self, username: str, now: datetime) -> Sequence[OpenSession]:
+        with self._lock:
+            sessions = [
+                OpenSession(session.created_at, session.identity.expires_at)
+                for session in self._state.sessions.values()
+                if session.identity.username == username
+                and session.identity.expires_at
+                and session.identity.expires_at > now
+            ]
+        return sorted(sessions, key=lambda session: session.created_at)
+
+    def get_deletion(self, deletion_id: str) -> Deletion:
+        with self._lock:
+            deletion = self._state.deletions.get(deletion_id)
+        if deletion is None:
+            raise NotFound("There is no such deletion.")
+        return deletion.shown()
+
+    def confirm(self, deletion_id: str, service: str, now: datetime) -> bool:
+        with self._lock:
+            deletion = self._state.deletions.get(deletion_id)
+            if deletion is None or service not in deletion.missing:
+                return False
+            deletion.services[service] = now
+            return True
+
+    def finish(self, now: datetime) -> Sequence[str]:
+        with self._lock:
+            complete = [
+                each
+                for each in self._state.running()
+                if not each.missing and each.user.until <= now
+            ]
+            for each in complete:
+                each.finished_at = now
+                self._state.accounts = {
+                    number: user
+                    for number, user in self._state.accounts.items()
+                    if user.username != each.user.username
+                }
+        return [each.user.deletion_id for each in complete]
+
+    def tell_again(self, now: datetime, patience: timedelta) -> Sequence[Hanging]:
+        with self._lock:
+            hanging = [
+                each for each in self._state.running() if each.missing and each.tell_at <= now
+            ]
+            for each in hanging:
+                each.tell_at = now + pause_after(each.told, patience)
+                each.told += 1
+                self._state.events.append(events.deleted(each.user))
+            return [
+                Hanging(each.user.deletion_id, each.requested_at, each.missing) for each in hanging
+            ]
+
+    def overview(self) -> Overview:
+        with self._lock:
+            times = [each.requested_at for each in self._state.running()]
+        return Overview(len(times), min(times, default=None))
+
     def find_feed_owner(self, digest: bytes) -> User | None:
         with self._lock:
             for username, feed in self._state.feeds.items():
@@ -156,7 +268,7 @@ class InMemoryUserTransaction:
 
     def update_account(self, identity: GitHubIdentity) -> User | None:
         user = self._state.accounts.get(identity.id)
-        if user is None:
+        if user is None or self._state.deletion_of(user.username):
             return None
         user = replace(user, name=identity.name, email=identity.email)
         self._state.accounts[identity.id] = user
@@ -169,6 +281,30 @@ class InMemoryUserTransaction:
         user = User(username, identity.name, identity.email, datetime.now(UTC))
         self._state.accounts[identity.id] = user
         return user
+
+    def is_being_deleted(self, identity: GitHubIdentity) -> bool:
+        user = self._state.accounts.get(identity.id)
+        return user is not None and self._state.deletion_of(user.username) is not None
+
+    def lock_for_deletion(self, username: str) -> str | None:
+        self._state.account(username)
+        deletion = self._state.deletion_of(username)
+        return deletion.user.deletion_id if deletion else None
+
+    def close_account(self, user: DeletedUser, now: datetime, tell_at: datetime) -> None:
+        state = self._state
+        state.deletions[user.deletion_id] = _Deletion(user, now, tell_at)
+        state.sessions = {
+            digest: session
+            for digest, session in state.sessions.items()
+            if session.identity.username != user.username
+        }
+        state.tokens = {
+            digest: token
+            for digest, token in state.tokens.items()
+            if token.username != user.username
+        }
+        state.feeds.pop(user.username, None)
 
     def lock_account(self, username: str) -> None:
         self._state.user(username)

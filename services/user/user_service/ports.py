@@ -2,10 +2,20 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from delinkcious.object_model.users import ApiToken, GitHubIdentity, Identity, TokenKind, User
+from delinkcious.deletion import DeletedUser
+from delinkcious.object_model.users import (
+    ApiToken,
+    Deletion,
+    GitHubIdentity,
+    Identity,
+    OpenSession,
+    TokenKind,
+    User,
+)
 from delinkcious.outbox import Entry
 from user_service.domain import TokenRequest
 
@@ -18,7 +28,33 @@ class UserTransaction(Protocol):
         ...
 
     def insert_account(self, username: str, identity: GitHubIdentity) -> User | None:
-        """Creates an account; None if the username is taken or the GitHub user has one already."""
+        """Creates an account; None if the username is taken or the GitHub user has one already,
+        even if it is being deleted.
+        """
+        ...
+
+    def is_being_deleted(self, identity: GitHubIdentity) -> bool:
+        """Tells whether the GitHub user has an account that is being deleted."""
+        ...
+
+    def lock_for_deletion(self, username: str) -> str | None:
+        """Has whoever would hold on to the account wait until the transaction ends.
+
+        Returns:
+            The id of the account's deletion if it is under way already.
+
+        Raises:
+            NotFound: nobody has that name.
+        """
+        ...
+
+    def close_account(self, user: DeletedUser, now: datetime, tell_at: datetime) -> None:
+        """Stores a deletion, removes what belongs to the account, and of the account everything
+        but its names, which are taken until the deletion is done.
+
+        Args:
+            tell_at: when to tell those again who have not confirmed.
+        """
         ...
 
     def lock_account(self, username: str) -> None:
@@ -49,6 +85,49 @@ class UserTransaction(Protocol):
 
     def publish(self, *events: Entry) -> None:
         """Has events published once the transaction is committed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """A deletion that some services should have confirmed by now."""
+
+    deletion_id: str
+    requested_at: datetime
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How many deletions are under way, and since when the oldest is."""
+
+    running: int
+    oldest: datetime | None
+
+
+class DeletionStore(Protocol):
+    """Where deletions are brought to their end."""
+
+    def confirm(self, deletion_id: str, service: str, now: datetime) -> bool:
+        """Stores that a service has deleted what it had; False if that is known, or nobody asked
+        it to.
+        """
+        ...
+
+    def finish(self, now: datetime) -> Sequence[str]:
+        """Removes accounts of which nothing is left elsewhere and whose time is over, and returns
+        the ids of their deletions.
+        """
+        ...
+
+    def tell_again(self, now: datetime, patience: timedelta) -> Sequence[Hanging]:
+        """Has it published again that accounts are deleted which not all services have confirmed
+        in time; how long they have then is `domain.pause_after`.
+        """
+        ...
+
+    def overview(self) -> Overview:
+        """Returns what is under way."""
         ...
 
 
@@ -94,6 +173,18 @@ class UserStore(Protocol):
 
         Raises:
             NotFound: the user has no such token, or it has expired.
+        """
+        ...
+
+    def get_sessions(self, username: str, now: datetime) -> Sequence[OpenSession]:
+        """Returns the user's sessions that have not expired, oldest first."""
+        ...
+
+    def get_deletion(self, deletion_id: str) -> Deletion:
+        """Returns how far a deletion is.
+
+        Raises:
+            NotFound: there is none of that id, which is a UUID.
         """
         ...
 

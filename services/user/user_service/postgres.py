@@ -9,9 +9,19 @@ from psycopg import Connection
 
 from delinkcious import outbox
 from delinkcious.database import Database
+from delinkcious.deletion import DeletedUser
 from delinkcious.errors import AlreadyExists, NotFound
-from delinkcious.object_model.users import ApiToken, GitHubIdentity, Identity, TokenKind, User
+from delinkcious.object_model.users import (
+    ApiToken,
+    Deletion,
+    GitHubIdentity,
+    Identity,
+    OpenSession,
+    TokenKind,
+    User,
+)
 from delinkcious.outbox import Entry
+from user_service import deletion_store
 from user_service.domain import TokenRequest
 
 # Every request of the system comes by here: one row by its key, in one round trip. Whether it has
@@ -21,7 +31,8 @@ IDENTITY: Final[dict[TokenKind, LiteralString]] = {
     TokenKind.API_TOKEN: "SELECT username, scopes, expires_at FROM api_tokens WHERE digest = %s",
 }
 _UPDATE_ACCOUNT: Final = """
-    UPDATE accounts SET name = %(name)s, email = %(email)s WHERE github_id = %(github_id)s
+    UPDATE accounts SET name = %(name)s, email = %(email)s
+    WHERE github_id = %(github_id)s AND deletion_id IS NULL
     RETURNING username, name, email, created_at
 """
 _INSERT_ACCOUNT: Final = """
@@ -33,7 +44,11 @@ _INSERT_ACCOUNT: Final = """
 _INSERT_SESSION: Final = """
     INSERT INTO sessions (digest, username, created_at, expires_at)
     SELECT %(digest)s, username, %(now)s, %(expires_at)s
-    FROM accounts WHERE username = %(username)s
+    FROM accounts WHERE username = %(username)s AND deletion_id IS NULL FOR KEY SHARE
+"""
+_SESSIONS: Final = """
+    SELECT created_at, expires_at FROM sessions
+    WHERE username = %s AND expires_at > %s ORDER BY created_at, digest
 """
 _TOKEN_COLUMNS: Final = "id, name, scopes, created_at, expires_at"
 _INSERT_TOKEN: Final = f"""
@@ -52,7 +67,8 @@ _DELETE_TOKEN: Final = """
 """
 _PUT_FEED_SECRET: Final = """
     INSERT INTO feed_secrets (username, digest, created_at)
-    SELECT username, %(digest)s, %(now)s FROM accounts WHERE username = %(username)s
+    SELECT username, %(digest)s, %(now)s
+    FROM accounts WHERE username = %(username)s AND deletion_id IS NULL FOR KEY SHARE
     ON CONFLICT (username) DO UPDATE
     SET digest = EXCLUDED.digest, created_at = EXCLUDED.created_at
 """
@@ -88,7 +104,8 @@ class PostgresUserStore:
     def get_user(self, username: str) -> User:
         with self._database.connection() as connection:
             row = connection.execute(
-                "SELECT username, name, email, created_at FROM accounts WHERE username = %s",
+                "SELECT username, name, email, created_at FROM accounts"
+                " WHERE username = %s AND deletion_id IS NULL",
                 [username],
             ).fetchone()
         if row is None:
@@ -123,6 +140,14 @@ class PostgresUserStore:
         with self._database.connection() as connection:
             if connection.execute(_DELETE_TOKEN, [token_id, username, now]).rowcount == 0:
                 raise NotFound("You have no such token.")
+
+    def get_sessions(self, username: str, now: datetime) -> Sequence[OpenSession]:
+        with self._database.connection() as connection:
+            return [OpenSession(*row) for row in connection.execute(_SESSIONS, [username, now])]
+
+    def get_deletion(self, deletion_id: str) -> Deletion:
+        with self._database.connection() as connection:
+            return deletion_store.get_deletion(connection, deletion_id)
 
     def delete_expired(self, now: datetime, limit: int) -> int:
         with self._database.connection() as connection:
@@ -171,8 +196,20 @@ class PostgresUserTransaction:
         row = self._connection.execute(_INSERT_ACCOUNT, account).fetchone()
         return User(*row) if row else None
 
+    def is_being_deleted(self, identity: GitHubIdentity) -> bool:
+        statement = "SELECT FROM accounts WHERE github_id = %s AND deletion_id IS NOT NULL"
+        return self._connection.execute(statement, [identity.id]).rowcount > 0
+
+    def lock_for_deletion(self, username: str) -> str | None:
+        return deletion_store.lock_for_deletion(self._connection, username)
+
+    def close_account(self, user: DeletedUser, now: datetime, tell_at: datetime) -> None:
+        deletion_store.close_account(self._connection, user, now, tell_at)
+
     def lock_account(self, username: str) -> None:
-        statement = "SELECT FROM accounts WHERE username = %s FOR NO KEY UPDATE"
+        statement = (
+            "SELECT FROM accounts WHERE username = %s AND deletion_id IS NULL FOR NO KEY UPDATE"
+        )
         if self._connection.execute(statement, [username]).rowcount == 0:
             raise _nobody(username)
 

@@ -8,10 +8,12 @@ from delinkcious.errors import NotFound, Unauthenticated
 from delinkcious.http.client import HttpClient
 from delinkcious.object_model.users import (
     ApiToken,
+    Deletion,
     FeedSecret,
     GitHubIdentity,
     Identity,
     NewApiToken,
+    OpenSession,
     Session,
     User,
     is_feed_secret,
@@ -76,6 +78,20 @@ class UserClient:
     def get_feed_secret_time(self, username: str) -> datetime | None:
         return _time(self._http.get("/feed_secret", {"username": username}).json()["created_at"])
 
+    def get_sessions(self, username: str) -> list[OpenSession]:
+        reply = self._http.get("/sessions", {"username": username})
+        return [
+            OpenSession(**{name: datetime.fromisoformat(time) for name, time in session.items()})
+            for session in reply.json()["sessions"]
+        ]
+
+    def delete_account(self, username: str) -> Deletion:
+        # Asking twice is as good as once.
+        return _deletion(self._http.request("DELETE", f"/users/{username}", retry=True).json())
+
+    def get_deletion(self, deletion_id: str) -> Deletion:
+        return _deletion(self._http.get(f"/deletions/{deletion_id}").json())
+
     def revoke_feed_secret(self, username: str) -> None:
         self._http.request("DELETE", "/feed_secret", query={"username": username})
 
@@ -97,6 +113,15 @@ class UserClient:
 
 def _user(fields: Mapping[str, Any]) -> User:
     return User(**{**fields, "created_at": datetime.fromisoformat(fields["created_at"])})
+
+
+def _deletion(fields: Mapping[str, Any]) -> Deletion:
+    return Deletion(
+        id=fields["id"],
+        requested_at=datetime.fromisoformat(fields["requested_at"]),
+        finished_at=_time(fields["finished_at"]),
+        services={name: _time(at) for name, at in fields["services"].items()},
+    )
 
 
 def _api_token(fields: Mapping[str, Any]) -> ApiToken:

@@ -4,6 +4,7 @@ Secrets and e-mail addresses are left out of ``repr``, so that no traceback or l
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -121,11 +122,51 @@ class FeedSecret:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session that has not expired, without its token."""
+
+    created_at: datetime
+    expires_at: datetime
+
+
+class DeletionStatus(StrEnum):
+    """How far the deletion of an account is."""
+
+    RUNNING = "running"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The deletion of an account, whose it was unsaid.
+
+    Attributes:
+        id: nobody can guess it; whoever knows it may see this.
+        finished_at: when all services had confirmed and the name was free again.
+        services: when each service had deleted what it had; None if it has not yet.
+    """
+
+    id: str
+    requested_at: datetime
+    finished_at: datetime | None
+    services: Mapping[str, datetime | None]
+
+    @property
+    def status(self) -> DeletionStatus:
+        """How far it is."""
+        return DeletionStatus.RUNNING if self.finished_at is None else DeletionStatus.DONE
+
+
 class UserManager(Protocol):
     """Keeps accounts, sessions, API tokens and the secrets of news feeds."""
 
     def register(self, identity: GitHubIdentity) -> User:
-        """Creates the account of a GitHub user, or brings its name and e-mail up to date."""
+        """Creates the account of a GitHub user, or brings its name and e-mail up to date.
+
+        Raises:
+            FailedPrecondition: the account that the user had is still being deleted.
+        """
         ...
 
     def get_user(self, username: str) -> User:
@@ -205,6 +246,29 @@ class UserManager(Protocol):
 
     def get_feed_secret_time(self, username: str) -> datetime | None:
         """Returns since when the user's news feed has its secret; None if it has none."""
+        ...
+
+    def get_sessions(self, username: str) -> list[OpenSession]:
+        """Returns the user's sessions that have not expired, oldest first."""
+        ...
+
+    def delete_account(self, username: str) -> Deletion:
+        """Has an account deleted everywhere: sessions, tokens and the feed's secret are dead now,
+        and nobody finds the user any more; the rest goes by and by.
+
+        Asking again finds the deletion that is under way.
+
+        Raises:
+            NotFound: nobody has that name.
+        """
+        ...
+
+    def get_deletion(self, deletion_id: str) -> Deletion:
+        """Returns how far a deletion is.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
         ...
 
     def revoke_feed_secret(self, username: str) -> None:

@@ -6,7 +6,12 @@ from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from delinkcious.object_model.users import MAX_TOKEN_NAME_LENGTH, Scope
+from delinkcious.object_model.users import (
+    MAX_TOKEN_NAME_LENGTH,
+    Deletion,
+    DeletionStatus,
+    Scope,
+)
 from delinkcious.schemas.common import Text
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
@@ -60,6 +65,42 @@ class NewsFeedSchema(BaseModel):
     """Whether somebody's news is at a secret address."""
 
     created_at: datetime | None = Field(description="since when; null: it is not")
+
+
+class OpenSessionSchema(BaseModel):
+    """An open session."""
+
+    created_at: datetime
+    expires_at: datetime
+
+
+class SessionsSchema(BaseModel):
+    """The open sessions of a user, oldest first, without their tokens."""
+
+    sessions: list[OpenSessionSchema]
+
+
+class DeletionSchema(BaseModel):
+    """How far the deletion of an account is."""
+
+    id: str = Field(description="nobody can guess it: keep it to see the deletion through")
+    status: DeletionStatus
+    requested_at: datetime
+    finished_at: datetime | None = Field(description="since when everything is gone; null: not yet")
+    services: dict[str, datetime | None] = Field(
+        description="when each service had deleted what it had; null: not yet"
+    )
+
+
+def deletion_to_json(deletion: Deletion) -> dict[str, Any]:
+    """Returns a deletion as `DeletionSchema` describes it."""
+    return {
+        "id": deletion.id,
+        "status": deletion.status,
+        "requested_at": deletion.requested_at,
+        "finished_at": deletion.finished_at,
+        "services": dict(deletion.services),
+    }
 
 
 class CreateToken(BaseModel):
