@@ -12,7 +12,9 @@ from typing import Final
 import structlog
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from delinkcious.messaging import metrics
 from delinkcious.messaging.broker import CONNECTION_ERRORS, Broker, Connection
+from delinkcious.messaging.lag import Lag
 from delinkcious.messaging.pacing import Backoff, pause, unless
 from delinkcious.messaging.processing import Handler, Processor
 from delinkcious.messaging.session import Session
@@ -65,6 +67,7 @@ class Consumer:
         self._processor = Processor(
             name, handle, max_deliver=max_deliver, timeout=timeout, backoff=backoff
         )
+        self._lag = Lag(stream, name)
         self._batch = batch
         self._concurrency = concurrency
         self._ack_wait = ack_wait
@@ -73,6 +76,7 @@ class Consumer:
     async def run(self, stop: asyncio.Event) -> None:
         """Consumes until stopped, through every loss of the broker."""
         failures = 0
+        metrics.announce(self._name)
         while not stop.is_set():
             connection = await unless(stop, self._broker.wait_connected())
             if connection is None:
@@ -81,7 +85,8 @@ class Consumer:
             try:
                 await connection.attempt(self._ensure(connection))
                 logger.info("consumer_started", consumer=self._name, subjects=self._subjects)
-                await session.run(stop)
+                async with self._lag.observed(connection):
+                    await session.run(stop)
             except CONNECTION_ERRORS as error:
                 failures = 1 if session.received else failures + 1
                 self._interrupted(failures, error)

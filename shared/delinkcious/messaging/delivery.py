@@ -37,11 +37,6 @@ class Delivery:
         return self.message.metadata.num_delivered
 
     @property
-    def waiting(self) -> int:
-        """How many messages waited for this consumer behind this one."""
-        return self.message.metadata.num_pending
-
-    @property
     def stream(self) -> str:
         """The stream that holds the message."""
         return self.message.metadata.stream

@@ -34,10 +34,43 @@ REDELIVERED: Final = Counter(
 DEAD_LETTERED: Final = Counter(
     "delinkcious_events_dead_lettered_total",
     "Events that a consumer gave up on, by reason: malformed, failed, abandoned.",
-    ["consumer", "reason"],
+    ["consumer", "subject", "reason"],
 )
+AGE: Final = Histogram(
+    "delinkcious_event_age_seconds",
+    "Time from an event to the end of its handling.",
+    ["consumer"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86_400),
+)
+
+# Of the whole consumer or stream, as the broker tells: each of its workers says the same.
 PENDING: Final = Gauge(
     "delinkcious_consumer_pending_events",
-    "Events that waited in the stream for the consumer at its latest delivery.",
+    "Events in the stream that the consumer has not been given yet.",
     ["consumer"],
 )
+ACK_PENDING: Final = Gauge(
+    "delinkcious_consumer_ack_pending_events",
+    "Events that the consumer has been given and has not acknowledged yet.",
+    ["consumer"],
+)
+REDELIVERING: Final = Gauge(
+    "delinkcious_consumer_redelivering_events",
+    "Of these, the events that it has been given more than once.",
+    ["consumer"],
+)
+DEAD_LETTERS: Final = Gauge(
+    "delinkcious_dead_letters",
+    "Dead letters of the consumer that are neither replayed nor dropped yet.",
+    ["consumer", "subject"],
+)
+
+OUTCOMES: Final = ("handled", "failed", "deferred", "dead_lettered", "handed_back")
+
+
+def announce(consumer: str) -> None:
+    """Begins the consumer's counters at zero, so that the first of anything is seen to happen."""
+    for outcome in OUTCOMES:
+        CONSUMED.labels(consumer, outcome)
+    for metric in (HANDLING, AGE, REDELIVERED):
+        metric.labels(consumer)

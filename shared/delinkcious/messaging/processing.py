@@ -8,6 +8,7 @@ against it.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from itertools import count
 from typing import Final
 
@@ -66,6 +67,9 @@ class Processor:
             await self._fail(jetstream, delivery, event, error)
         else:
             await delivery.acknowledge()
+            metrics.AGE.labels(self._consumer).observe(
+                max(0.0, (datetime.now(UTC) - event.time).total_seconds())
+            )
             self._count("handled")
         return True
 
@@ -95,7 +99,7 @@ class Processor:
             await delivery.retry(self._backoff.delay(delivery.count))
             return
         await delivery.terminate()
-        metrics.DEAD_LETTERED.labels(self._consumer, kind).inc()
+        metrics.DEAD_LETTERED.labels(self._consumer, delivery.subject, kind).inc()
         self._count("dead_lettered")
         logger.error(
             "event_dead_lettered",

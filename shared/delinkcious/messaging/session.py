@@ -77,7 +77,6 @@ class Session:
         self.received = True
         delivery = Delivery(message)
         self._held.add(delivery)
-        metrics.PENDING.labels(self._consumer).set(delivery.waiting)
         if delivery.count > 1:
             metrics.REDELIVERED.labels(self._consumer).inc()
         try:

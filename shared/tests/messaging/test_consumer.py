@@ -185,8 +185,32 @@ async def test_a_poisoned_event_is_dead_lettered_and_does_not_hold_up_the_rest(
     }
     assert headers["ce-id"] == poison.id
     assert handle.calls.count(1) == 3
-    labels = {"consumer": "test", "reason": "failed"}
+    labels = {"consumer": "test", "subject": "links.added", "reason": "failed"}
     assert counted("delinkcious_events_dead_lettered_total", **labels) == 1
+
+
+async def test_a_poisoned_event_does_not_hold_up_its_own_key_which_stays_in_order(
+    publisher: Publisher, consuming: Running, broker: Broker
+) -> None:
+    handle = Handler({3: [ValueError("no way") for _ in range(10)]})
+    async with consuming(handle, max_deliver=3, backoff=Backoff(0.2, 0.2)):
+        await publisher.publish([event(number, "alice") for number in range(20)])
+        await eventually(lambda: len(handle.handled) == 19)
+        assert handle.calls.count(3) < 3  # it was not even given up on by then
+        await eventually(lambda: settled(broker))
+    assert handle.numbers == [number for number in range(20) if number != 3]
+
+
+async def test_more_poisoned_events_than_it_may_hold_do_not_stop_it(
+    publisher: Publisher, consuming: Running, broker: Broker, read: Read
+) -> None:
+    poison = {number: [ValueError("no")] * 10 for number in range(60)}
+    handle = Handler(dict(poison))
+    async with consuming(handle, max_deliver=3, batch=10):
+        await publisher.publish([event(number, key=str(number)) for number in range(100)])
+        await eventually(lambda: settled(broker) if len(handle.handled) == 40 else False)
+    assert sorted(handle.numbers) == list(range(60, 100))
+    assert len(await read(DEAD_LETTERS)) == 60
 
 
 async def test_two_consumers_may_give_up_on_the_same_event(
