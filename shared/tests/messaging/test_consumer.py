@@ -193,7 +193,7 @@ async def test_a_poisoned_event_does_not_hold_up_its_own_key_which_stays_in_orde
     publisher: Publisher, consuming: Running, broker: Broker
 ) -> None:
     handle = Handler({3: [ValueError("no way") for _ in range(10)]})
-    async with consuming(handle, max_deliver=3, backoff=Backoff(0.2, 0.2)):
+    async with consuming(handle, max_deliver=3, backoff=Backoff(1, 1)):
         await publisher.publish([event(number, "alice") for number in range(20)])
         await eventually(lambda: len(handle.handled) == 19)
         assert handle.calls.count(3) < 3  # it was not even given up on by then
@@ -204,8 +204,8 @@ async def test_a_poisoned_event_does_not_hold_up_its_own_key_which_stays_in_orde
 async def test_more_poisoned_events_than_it_may_hold_do_not_stop_it(
     publisher: Publisher, consuming: Running, broker: Broker, read: Read
 ) -> None:
-    poison = {number: [ValueError("no")] * 10 for number in range(60)}
-    handle = Handler(dict(poison))
+    poison: dict[int, list[Exception]] = {n: [ValueError("no")] * 10 for n in range(60)}
+    handle = Handler(poison)
     async with consuming(handle, max_deliver=3, batch=10):
         await publisher.publish([event(number, key=str(number)) for number in range(100)])
         await eventually(lambda: settled(broker) if len(handle.handled) == 40 else False)
