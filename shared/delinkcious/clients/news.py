@@ -1,9 +1,10 @@
 """The news service from afar."""
 
+from collections.abc import Iterator
 from datetime import UTC
 from typing import Any, Final
 
-from delinkcious.grpc.client import GrpcClient
+from delinkcious.grpc.client import GrpcClient, GrpcStream
 from delinkcious.news.v1 import news_pb2
 from delinkcious.news.v1.news_pb2_grpc import NewsStub
 from delinkcious.object_model.news import NewsEvent, NewsEventType, NewsPage
@@ -24,14 +25,46 @@ class NewsClient:
         self._stub = NewsStub(grpc.channel)
 
     def get_news(
-        self, username: str, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+        self,
+        username: str,
+        start_token: str | None = None,
+        page_size: int = DEFAULT_PAGE_SIZE,
+        author: str | None = None,
     ) -> NewsPage:
         request = news_pb2.GetNewsRequest(
-            username=username, start_token=start_token or "", page_size=_int32(page_size)
+            username=username,
+            start_token=start_token or "",
+            page_size=_int32(page_size),
+            author=author or "",
         )
         page: Any = self._grpc.call("GetNews", self._stub.GetNews, request, retry=True)
         events = tuple(_to_event(event) for event in page.events if event.event_type in _TYPES)
         return NewsPage(events, page.next_token or None)
+
+    def watch_news(
+        self, username: str, after: str | None = None, author: str | None = None
+    ) -> "NewsStream":
+        request = news_pb2.WatchNewsRequest(
+            username=username, after=after or "", author=author or ""
+        )
+        return NewsStream(self._grpc.stream("WatchNews", self._stub.WatchNews, request))
+
+
+class NewsStream:
+    """A `NewsWatch` of another process."""
+
+    def __init__(self, messages: GrpcStream[Any]) -> None:
+        self._messages = messages
+
+    def __iter__(self) -> Iterator[NewsEvent | None]:
+        for message in self._messages:
+            if not message.HasField("event"):
+                yield None
+            elif message.event.event_type in _TYPES:
+                yield _to_event(message.event)
+
+    def close(self) -> None:
+        self._messages.close()
 
 
 def _int32(number: int) -> int:

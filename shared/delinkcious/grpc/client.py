@@ -6,9 +6,9 @@ is one HTTP/2 connection, which the library opens at the first call and again af
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import grpc
 import structlog
@@ -86,6 +86,18 @@ class GrpcClient:
             logger.warning("peer_unavailable", peer=self.peer, reason=str(failure))
             raise failure.error from None
 
+    def stream(self, name: str, method: Callable[..., Any], request: Any) -> "GrpcStream[Any]":
+        """Calls a method that streams its answers, for as long as that takes.
+
+        A peer that is gone shows by the connection's keepalive; nothing is tried again.
+
+        Args:
+            name: of the method, for metrics.
+            method: of the generated stub on `channel`.
+        """
+        call = method(request, metadata=self._metadata())
+        return GrpcStream(self.peer, name, call, self._stream_error)
+
     def check(self) -> None:
         """Raises `Unavailable` unless the peer accepts connections; for readiness."""
         try:
@@ -112,7 +124,14 @@ class GrpcClient:
     def _metadata(self) -> list[tuple[str, str]]:
         return [*tracing.inject().items(), *self._credentials]
 
-    def _translated(self, error: grpc.RpcError) -> Exception:
+    def _stream_error(self, error: grpc.RpcError) -> DelinkciousError:
+        translated = self._translated(error)
+        if isinstance(translated, _Failure):
+            logger.warning("peer_unavailable", peer=self.peer, reason=str(translated))
+            return translated.error
+        return translated
+
+    def _translated(self, error: grpc.RpcError) -> "DelinkciousError | _Failure":
         ours = from_rpc_error(self.peer, error)
         if error.code() in _FAILURES:
             return _Failure(error.code(), ours, error.details() or "")
@@ -133,3 +152,38 @@ def _options(policy: Policy) -> list[tuple[str, int]]:
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.enable_http_proxy", 0),
     ]
+
+
+class GrpcStream(Generic[Answer]):
+    """The answers of one call, as they come. Iterating raises what `GrpcClient.call` does."""
+
+    def __init__(
+        self,
+        peer: str,
+        name: str,
+        call: Any,
+        translate: Callable[[grpc.RpcError], DelinkciousError],
+    ) -> None:
+        self._peer = peer
+        self._name = name
+        self._call = call
+        self._translate = translate
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Answer]:
+        started, code = perf_counter(), grpc.StatusCode.OK
+        try:
+            yield from self._call
+        except grpc.RpcError as error:
+            code = error.code()
+            if not self._closed:
+                raise self._translate(error) from None
+        finally:
+            self.close()
+            duration = perf_counter() - started
+            CLIENT_DURATION.labels(self._peer, self._name, code.name).observe(duration)
+
+    def close(self) -> None:
+        """Ends the call; whoever waits for an answer gets none."""
+        self._closed = True
+        self._call.cancel()

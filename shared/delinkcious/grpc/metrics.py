@@ -14,7 +14,7 @@ SERVER_DURATION: Final = Histogram(
 )
 CLIENT_DURATION: Final = Histogram(
     "grpc_client_request_duration_seconds",
-    "Time that another service took to answer, retries apart.",
+    "Time that another service took to answer, retries apart; of a stream, its whole life.",
     ["peer", "method", "status"],
     buckets=BUCKETS,
 )

@@ -44,11 +44,13 @@ class GrpcService:
         name: its full name, such as ``delinkcious.news.v1.News``.
         register: adds its servicer to a server: the generated ``add_…Servicer_to_server``.
         callers: the services that may call each method, by the method's name.
+        stop: called when the server stops, for what would not end by itself.
     """
 
     name: str
     register: Callable[[grpc.aio.Server], None]
     callers: Mapping[str, Collection[str]]
+    stop: Callable[[], None] = lambda: None
 
 
 class GrpcServer:
@@ -80,6 +82,7 @@ class GrpcServer:
             interceptors=[Layers(observe, problems, callers(auth, allowed))], options=_OPTIONS
         )
         self._health = HealthServicer(health, [service.name for service in services])
+        self._services = services
         self._address = address
         self._grace_period = grace_period
         self._drain_delay = drain_delay
@@ -115,4 +118,6 @@ class GrpcServer:
         await stop.wait()
         self._health.stop()
         await asyncio.sleep(self._drain_delay)
+        for service in self._services:
+            service.stop()
         await self._server.stop(self._grace_period)

@@ -25,21 +25,25 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x65linkcious/news/v1/news.proto\x12\x13\x64\x65linkcious.news.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"]\n\x0eGetNewsRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x13\n\x0bstart_token\x18\x02 \x01(\t\x12\x16\n\tpage_size\x18\x03 \x01(\x05H\x00\x88\x01\x01\x42\x0c\n\n_page_size\"U\n\x0fGetNewsResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.delinkcious.news.v1.NewsEvent\x12\x12\n\nnext_token\x18\x02 \x01(\t\"\xac\x01\n\tNewsEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\nevent_type\x18\x02 \x01(\x0e\x32\".delinkcious.news.v1.NewsEventType\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12-\n\ttimestamp\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x94\x01\n\rNewsEventType\x12\x1f\n\x1bNEWS_EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aNEWS_EVENT_TYPE_LINK_ADDED\x10\x01\x12 \n\x1cNEWS_EVENT_TYPE_LINK_UPDATED\x10\x02\x12 \n\x1cNEWS_EVENT_TYPE_LINK_DELETED\x10\x03\x32\\\n\x04News\x12T\n\x07GetNews\x12#.delinkcious.news.v1.GetNewsRequest\x1a$.delinkcious.news.v1.GetNewsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x65linkcious/news/v1/news.proto\x12\x13\x64\x65linkcious.news.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"m\n\x0eGetNewsRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x13\n\x0bstart_token\x18\x02 \x01(\t\x12\x16\n\tpage_size\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06\x61uthor\x18\x04 \x01(\tB\x0c\n\n_page_size\"U\n\x0fGetNewsResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.delinkcious.news.v1.NewsEvent\x12\x12\n\nnext_token\x18\x02 \x01(\t\"C\n\x10WatchNewsRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\"B\n\x11WatchNewsResponse\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1e.delinkcious.news.v1.NewsEvent\"\xac\x01\n\tNewsEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\nevent_type\x18\x02 \x01(\x0e\x32\".delinkcious.news.v1.NewsEventType\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12-\n\ttimestamp\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x94\x01\n\rNewsEventType\x12\x1f\n\x1bNEWS_EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aNEWS_EVENT_TYPE_LINK_ADDED\x10\x01\x12 \n\x1cNEWS_EVENT_TYPE_LINK_UPDATED\x10\x02\x12 \n\x1cNEWS_EVENT_TYPE_LINK_DELETED\x10\x03\x32\xba\x01\n\x04News\x12T\n\x07GetNews\x12#.delinkcious.news.v1.GetNewsRequest\x1a$.delinkcious.news.v1.GetNewsResponse\x12\\\n\tWatchNews\x12%.delinkcious.news.v1.WatchNewsRequest\x1a&.delinkcious.news.v1.WatchNewsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'delinkcious.news.v1.news_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_NEWSEVENTTYPE']._serialized_start=446
-  _globals['_NEWSEVENTTYPE']._serialized_end=594
+  _globals['_NEWSEVENTTYPE']._serialized_start=599
+  _globals['_NEWSEVENTTYPE']._serialized_end=747
   _globals['_GETNEWSREQUEST']._serialized_start=88
-  _globals['_GETNEWSREQUEST']._serialized_end=181
-  _globals['_GETNEWSRESPONSE']._serialized_start=183
-  _globals['_GETNEWSRESPONSE']._serialized_end=268
-  _globals['_NEWSEVENT']._serialized_start=271
-  _globals['_NEWSEVENT']._serialized_end=443
-  _globals['_NEWS']._serialized_start=596
-  _globals['_NEWS']._serialized_end=688
+  _globals['_GETNEWSREQUEST']._serialized_end=197
+  _globals['_GETNEWSRESPONSE']._serialized_start=199
+  _globals['_GETNEWSRESPONSE']._serialized_end=284
+  _globals['_WATCHNEWSREQUEST']._serialized_start=286
+  _globals['_WATCHNEWSREQUEST']._serialized_end=353
+  _globals['_WATCHNEWSRESPONSE']._serialized_start=355
+  _globals['_WATCHNEWSRESPONSE']._serialized_end=421
+  _globals['_NEWSEVENT']._serialized_start=424
+  _globals['_NEWSEVENT']._serialized_end=596
+  _globals['_NEWS']._serialized_start=750
+  _globals['_NEWS']._serialized_end=936
 # @@protoc_insertion_point(module_scope)

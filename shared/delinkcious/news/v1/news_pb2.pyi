@@ -22,14 +22,16 @@ NEWS_EVENT_TYPE_LINK_UPDATED: NewsEventType
 NEWS_EVENT_TYPE_LINK_DELETED: NewsEventType
 
 class GetNewsRequest(_message.Message):
-    __slots__ = ("username", "start_token", "page_size")
+    __slots__ = ("username", "start_token", "page_size", "author")
     USERNAME_FIELD_NUMBER: _ClassVar[int]
     START_TOKEN_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
     username: str
     start_token: str
     page_size: int
-    def __init__(self, username: _Optional[str] = ..., start_token: _Optional[str] = ..., page_size: _Optional[int] = ...) -> None: ...
+    author: str
+    def __init__(self, username: _Optional[str] = ..., start_token: _Optional[str] = ..., page_size: _Optional[int] = ..., author: _Optional[str] = ...) -> None: ...
 
 class GetNewsResponse(_message.Message):
     __slots__ = ("events", "next_token")
@@ -38,6 +40,22 @@ class GetNewsResponse(_message.Message):
     events: _containers.RepeatedCompositeFieldContainer[NewsEvent]
     next_token: str
     def __init__(self, events: _Optional[_Iterable[_Union[NewsEvent, _Mapping]]] = ..., next_token: _Optional[str] = ...) -> None: ...
+
+class WatchNewsRequest(_message.Message):
+    __slots__ = ("username", "after", "author")
+    USERNAME_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    username: str
+    after: str
+    author: str
+    def __init__(self, username: _Optional[str] = ..., after: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
+
+class WatchNewsResponse(_message.Message):
+    __slots__ = ("event",)
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    event: NewsEvent
+    def __init__(self, event: _Optional[_Union[NewsEvent, _Mapping]] = ...) -> None: ...
 
 class NewsEvent(_message.Message):
     __slots__ = ("id", "event_type", "username", "url", "title", "timestamp")

@@ -40,6 +40,11 @@ class NewsStub:
                 request_serializer=delinkcious_dot_news_dot_v1_dot_news__pb2.GetNewsRequest.SerializeToString,
                 response_deserializer=delinkcious_dot_news_dot_v1_dot_news__pb2.GetNewsResponse.FromString,
                 _registered_method=True)
+        self.WatchNews = channel.unary_stream(
+                '/delinkcious.news.v1.News/WatchNews',
+                request_serializer=delinkcious_dot_news_dot_v1_dot_news__pb2.WatchNewsRequest.SerializeToString,
+                response_deserializer=delinkcious_dot_news_dot_v1_dot_news__pb2.WatchNewsResponse.FromString,
+                _registered_method=True)
 
 
 class NewsServicer:
@@ -55,6 +60,16 @@ class NewsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchNews(self, request, context):
+        """Tells a user's news as they come, until the caller has enough or the service stops.
+
+        INVALID_ARGUMENT names the fields that are wrong, as google.rpc.BadRequest; RESOURCE_EXHAUSTED
+        says that there are as many watchers as there may be.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NewsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -62,6 +77,11 @@ def add_NewsServicer_to_server(servicer, server):
                     servicer.GetNews,
                     request_deserializer=delinkcious_dot_news_dot_v1_dot_news__pb2.GetNewsRequest.FromString,
                     response_serializer=delinkcious_dot_news_dot_v1_dot_news__pb2.GetNewsResponse.SerializeToString,
+            ),
+            'WatchNews': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchNews,
+                    request_deserializer=delinkcious_dot_news_dot_v1_dot_news__pb2.WatchNewsRequest.FromString,
+                    response_serializer=delinkcious_dot_news_dot_v1_dot_news__pb2.WatchNewsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -92,6 +112,33 @@ class News:
             '/delinkcious.news.v1.News/GetNews',
             delinkcious_dot_news_dot_v1_dot_news__pb2.GetNewsRequest.SerializeToString,
             delinkcious_dot_news_dot_v1_dot_news__pb2.GetNewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchNews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/delinkcious.news.v1.News/WatchNews',
+            delinkcious_dot_news_dot_v1_dot_news__pb2.WatchNewsRequest.SerializeToString,
+            delinkcious_dot_news_dot_v1_dot_news__pb2.WatchNewsResponse.FromString,
             options,
             channel_credentials,
             insecure,
