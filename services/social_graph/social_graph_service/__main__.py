@@ -1,12 +1,14 @@
-"""Runs the social graph service: ``python -m social_graph_service serve | work | migrate``."""
+"""Runs the social graph service: ``python -m social_graph_service serve | work | migrate | dead-letters``."""
 
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
+from delinkcious.dead_letters import dead_letters
 from delinkcious.deletion import DELETED, Purger
 from delinkcious.messaging.streams import USERS
 from delinkcious.service import Runtime, run
 from delinkcious.worker import Outbox, Subscription, run_worker
 from social_graph_service.config import SocialGraphSettings
+from social_graph_service.events import PURGES
 from social_graph_service.http import create_social_graph_app
 from social_graph_service.manager import SocialGraphManager
 from social_graph_service.postgres import PostgresFollowStore
@@ -27,7 +29,7 @@ async def work(runtime: Runtime[SocialGraphSettings]) -> None:
     settings = runtime.settings
     outbox = Outbox("social-graph-db", settings.social_graph_db, settings.outbox_retention)
     store = PostgresFollowStore(Database("social-graph-db", settings.social_graph_db))
-    forget = Subscription(USERS, "social-graph-purges", [DELETED], Purger(store.purge_some).handle)
+    forget = Subscription(USERS, PURGES, [DELETED], Purger(store.purge_some).handle)
     await run_worker(runtime, outbox=outbox, subscriptions=[forget])
 
 
@@ -37,4 +39,8 @@ def migrate(runtime: Runtime[SocialGraphSettings]) -> None:
 
 
 if __name__ == "__main__":
-    run(SocialGraphSettings, roles={"serve": serve, "work": work}, commands={"migrate": migrate})
+    run(
+        SocialGraphSettings,
+        roles={"serve": serve, "work": work},
+        commands={"migrate": migrate, "dead-letters": dead_letters([PURGES])},
+    )

@@ -1,9 +1,10 @@
-"""Runs the user service: ``python -m user_service serve | work | migrate``."""
+"""Runs the user service: ``python -m user_service serve | work | migrate | dead-letters``."""
 
 from datetime import timedelta
 
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
+from delinkcious.dead_letters import dead_letters
 from delinkcious.deletion import PURGED
 from delinkcious.messaging.streams import USERS
 from delinkcious.service import Runtime, run
@@ -11,6 +12,7 @@ from delinkcious.worker import Outbox, Subscription, run_worker
 from user_service.cleaning import Cleaner
 from user_service.config import UserSettings
 from user_service.deletion_store import PostgresDeletionStore
+from user_service.events import PURGES
 from user_service.http import create_user_app
 from user_service.manager import UserManager
 from user_service.postgres import PostgresUserStore
@@ -44,7 +46,7 @@ async def work(runtime: Runtime[UserSettings]) -> None:
     await run_worker(
         runtime,
         outbox=Outbox("user-db", settings.user_db, settings.outbox_retention),
-        subscriptions=[Subscription(USERS, "user-deletions", [PURGED], sweeper.confirm)],
+        subscriptions=[Subscription(USERS, PURGES, [PURGED], sweeper.confirm)],
         also=[Cleaner(_manager(settings, database).delete_expired).run, sweeper.run],
     )
 
@@ -55,4 +57,8 @@ def migrate(runtime: Runtime[UserSettings]) -> None:
 
 
 if __name__ == "__main__":
-    run(UserSettings, roles={"serve": serve, "work": work}, commands={"migrate": migrate})
+    run(
+        UserSettings,
+        roles={"serve": serve, "work": work},
+        commands={"migrate": migrate, "dead-letters": dead_letters([PURGES])},
+    )

@@ -8,6 +8,9 @@ from delinkcious.outbox import Entry
 
 REGISTERED: Final = "users.registered"
 
+PURGES: Final = "user-deletions"
+"""The consumer that takes in who has deleted what it had of a user."""
+
 
 def registered(user: User) -> Entry:
     """Says that there is a new account. Its e-mail address is nobody else's business."""
