@@ -5,18 +5,20 @@ import asyncio
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
 from delinkcious.dead_letters import dead_letters
+from delinkcious.deletion import DELETED, Purger
 from delinkcious.messaging.event import Event
-from delinkcious.messaging.streams import LINKS
+from delinkcious.messaging.streams import LINKS, USERS
 from delinkcious.service import Runtime, run
 from delinkcious.worker import Outbox, Subscription, run_worker
 from link_service.config import LinkSettings
-from link_service.events import CHECKED, CHECKS, to_check_result
+from link_service.events import CHECKED, CHECKS, PURGES, to_check_result
 from link_service.http import create_link_app
 from link_service.imports.manager import ImportManager
 from link_service.imports.store import PostgresImportStore
 from link_service.imports.worker import ImportWorker
 from link_service.manager import LinkManager
 from link_service.postgres import PostgresLinkStore
+from link_service.purge import LinkPurge
 from link_service.schedule import Schedule
 from link_service.transfers import add_transfers
 
@@ -40,7 +42,7 @@ async def work(runtime: Runtime[LinkSettings]) -> None:
     """Publish the outbox, ask for checks that are due, take in their results, and import files."""
     database = _database(runtime)
     limit = runtime.settings.max_links_per_user
-    manager = LinkManager(PostgresLinkStore(database), limit)
+    manager = LinkManager(PostgresLinkStore(database), limit, runtime.settings.health_rules)
     imports = PostgresImportStore(database, limit)
 
     async def record_check(event: Event) -> None:
@@ -49,7 +51,10 @@ async def work(runtime: Runtime[LinkSettings]) -> None:
     await run_worker(
         runtime,
         outbox=Outbox("link-db", runtime.settings.link_db, runtime.settings.outbox_retention),
-        subscriptions=[Subscription(LINKS, CHECKS, [CHECKED], record_check)],
+        subscriptions=[
+            Subscription(LINKS, CHECKS, [CHECKED], record_check),
+            Subscription(USERS, PURGES, [DELETED], Purger(LinkPurge(database).purge_some).handle),
+        ],
         also=[Schedule(database).run, ImportWorker(imports).run],
     )
 
@@ -63,5 +68,5 @@ if __name__ == "__main__":
     run(
         LinkSettings,
         roles={"serve": serve, "work": work},
-        commands={"migrate": migrate, "dead-letters": dead_letters([CHECKS])},
+        commands={"migrate": migrate, "dead-letters": dead_letters([CHECKS, PURGES])},
     )

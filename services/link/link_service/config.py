@@ -1,10 +1,12 @@
 """The settings of the link service."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from delinkcious.config import OutboxSettings, Port, PostgresAddress
+from delinkcious.config import OutboxSettings, Port, PostgresAddress, Seconds
+from link_service.health import HealthRules, Pace
 
 
 class LinkSettings(OutboxSettings):
@@ -20,6 +22,27 @@ class LinkSettings(OutboxSettings):
     link_db_name: str = "link_manager"
     link_db_user: str = "postgres"
     link_db_password: SecretStr = SecretStr("")
+    check_confirm_after: Seconds = 1
+    check_retry_after: Seconds = 60
+    check_failures: int = Field(4, ge=2)
+    check_failing_for: Seconds = 3600
+    check_dead_again_after: Seconds = 6 * 3600
+    check_again_after: Seconds = 24 * 3600
+    check_again_at_most: Seconds = 30 * 24 * 3600
+
+    @property
+    def health_rules(self) -> HealthRules:
+        """When links are valid or invalid, and when they are checked again."""
+        at_most = timedelta(seconds=self.check_again_at_most)
+        retry_after = timedelta(seconds=self.check_retry_after)
+        return HealthRules(
+            confirm_after=timedelta(seconds=self.check_confirm_after),
+            failures=self.check_failures,
+            failing_for=timedelta(seconds=self.check_failing_for),
+            retry=Pace(retry_after, 15 * retry_after),
+            dead=Pace(timedelta(seconds=self.check_dead_again_after), at_most),
+            healthy=Pace(timedelta(seconds=self.check_again_after), at_most),
+        )
 
     @property
     def link_db(self) -> PostgresAddress:
