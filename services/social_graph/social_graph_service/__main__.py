@@ -1,4 +1,7 @@
-"""Runs the social graph service: ``python -m social_graph_service serve | work | migrate | dead-letters``."""
+"""Runs the social graph service.
+
+``python -m social_graph_service serve | work | migrate | dead-letters``
+"""
 
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database

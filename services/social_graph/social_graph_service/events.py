@@ -14,9 +14,6 @@ PURGES: Final = "social-graph-purges"
 FOLLOWED: Final = "graph.followed"
 UNFOLLOWED: Final = "graph.unfollowed"
 
-PURGES: Final = "social-graph-purges"
-"""The consumer that has deleted users forgotten."""
-
 
 def follow_event(subject: str, followed: str, follower: str) -> Entry:
     """Says that somebody began or ceased to follow; in order for each follower."""
