@@ -45,6 +45,10 @@ test: check ## All tests: format, lint, types, generated code, unit, integration
 test_short: .venv ## The tests that need no servers (seconds)
 	$(BIN)/python -m pytest -n 2 -m 'not integration and not e2e'
 
+.PHONY: test_resilience
+test_resilience: .venv ## Break the running platform in a random order: make test_resilience ROUNDS=10 SEED=1
+	$(BIN)/python -m tests.resilience $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: check
 check: .venv ## Format, lint, types and generated code
 	$(BIN)/ruff format --check --quiet .

@@ -27,19 +27,29 @@ def main(arguments: list[str] | None = None) -> int:
     """Checks the stack of a folder and returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        stack: dict[str, Any] = json.loads((options.folder / "stack.json").read_text())
+        findings = differences(options.folder, options.since)
     except FileNotFoundError:
         print(f"no stack runs in {options.folder}: start it with make run", file=sys.stderr)
         return _NO_STACK
-    known = {name: _database(options.folder, stack, name) for name in _DATABASES}
-    findings = [
-        *databases.check(known),
-        *feeds.check(known, _news(options.folder, stack), since=options.since, cap=_FEED_CAP),
-    ]
     for finding in findings:
         print(finding)
     print(f"{len(findings)} differences", file=sys.stderr)
     return 1 if findings else 0
+
+
+def differences(folder: Path, since: datetime | None = None) -> list[str]:
+    """Returns what differs in the stack of a folder, a line each.
+
+    Args:
+        since: when Redis lost everything, if it did.
+
+    Raises:
+        FileNotFoundError: no stack runs there.
+    """
+    stack: dict[str, Any] = json.loads((folder / "stack.json").read_text())
+    known = {name: _database(folder, stack, name) for name in _DATABASES}
+    news = _news(folder, stack)
+    return [*databases.check(known), *feeds.check(known, news, since=since, cap=_FEED_CAP)]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,1 @@
+"""What survives while the platform is killed, stopped, frozen and emptied in parts."""
