@@ -13,6 +13,7 @@ from api_gateway.app import Managers, create_gateway_app
 from api_gateway.cookies import LoginCookie
 from api_gateway.sessions import Sessions
 from api_gateway.testing import FixedNews, NoProvider
+from delinkcious.clients.imports import ImportClient
 from delinkcious.clients.links import LinkClient
 from delinkcious.database import AsyncDatabase, Database
 from delinkcious.http.client import HttpClient
@@ -80,7 +81,7 @@ def gateway(
         http = HttpClient(
             "link-manager", stack.enter_context(serving(app)), token=token_of("api-gateway")
         )
-        managers = Managers(LinkClient(http), graph, users, FixedNews())
+        managers = Managers(LinkClient(http), graph, users, FixedNews(), ImportClient(http))
         sessions = Sessions(users, seconds=5, size=10)
         public = create_gateway_app(managers, sessions, NoProvider(), LoginCookie("k" * 32))
         yield f"http://{stack.enter_context(serving(public))}"

@@ -8,6 +8,7 @@ from api_gateway.cookies import LoginCookie
 from api_gateway.github import GitHub
 from api_gateway.sessions import Sessions
 from delinkcious.auth import MutualAuth
+from delinkcious.clients.imports import ImportClient
 from delinkcious.clients.links import LinkClient
 from delinkcious.clients.news import NewsClient
 from delinkcious.clients.social_graph import SocialGraphClient
@@ -34,6 +35,7 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
         _github(settings),
         LoginCookie(settings.secret_key.get_secret_value()),
         settings.public_url,
+        transfers=max(1, settings.server_threads // 2),
     )
     runtime.serve_http(app, threads=settings.server_threads)
 
@@ -50,9 +52,10 @@ def _managers(runtime: Runtime[GatewaySettings]) -> Managers:
 
     news = GrpcClient("news-manager", settings.news_manager, token=auth.token_for("news-manager"))
     runtime.health.add("news-manager", news.check, required=False)
+    links = client("link-manager", settings.link_manager)
     return Managers(
         links=LinkClient(
-            client("link-manager", settings.link_manager),
+            links,
             patient=HttpClient(
                 "link-manager",
                 settings.link_manager,
@@ -65,6 +68,7 @@ def _managers(runtime: Runtime[GatewaySettings]) -> Managers:
         ),
         users=UserClient(client("user-manager", settings.user_manager, required=True)),
         news=NewsClient(news),
+        imports=ImportClient(links),
     )
 
 

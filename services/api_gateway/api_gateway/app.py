@@ -7,12 +7,15 @@
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from api_gateway import authentication, docs, headers
 from api_gateway.account import add_account, add_tokens
 from api_gateway.cookies import LoginCookie
+from api_gateway.export import add_export
 from api_gateway.feeds import add_address_of_news, add_feed_of_links, add_feed_of_news
 from api_gateway.github import IdentityProvider
+from api_gateway.imports import add_imports, add_start_of_imports
 from api_gateway.links import add_changes_of_links, add_lists_of_links
 from api_gateway.login import Login, add_login
 from api_gateway.news import add_news
@@ -21,11 +24,16 @@ from api_gateway.social import add_changes_of_following, add_lists_of_users
 from api_gateway.tags import add_tags
 from delinkcious.http import paths
 from delinkcious.http.app import RestApp, create_app
+from delinkcious.http.slots import Slots
 from delinkcious.info import version_of
+from delinkcious.object_model.imports import ImportManager
 from delinkcious.object_model.links import LinkManager
 from delinkcious.object_model.news import NewsManager
 from delinkcious.object_model.social_graph import SocialGraphManager
 from delinkcious.object_model.users import UserManager
+
+_TRANSFERS_EACH: Final = 2
+"""How many imports and exports of one user may pass through at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class Managers:
     social_graph: SocialGraphManager
     users: UserManager
     news: NewsManager
+    imports: ImportManager
 
 
 def create_gateway_app(
@@ -44,8 +53,14 @@ def create_gateway_app(
     provider: IdentityProvider,
     cookie: LoginCookie,
     public_url: str = "",
+    *,
+    transfers: int = 4,
 ) -> RestApp:
-    """Returns the application that serves the public API."""
+    """Returns the application that serves the public API.
+
+    Args:
+        transfers: how many imports and exports may pass through at a time.
+    """
     app = create_app(__name__, title="Delinkcious", version=version_of("api-gateway"), auth=None)
     headers.install(app)
     paths.install(app)
@@ -55,6 +70,10 @@ def create_gateway_app(
     add_lists_of_links(app, managers.links, managers.users)
     add_changes_of_links(app, managers.links)
     add_tags(app, managers.links)
+    slots = Slots(transfers, _TRANSFERS_EACH)
+    add_start_of_imports(app, managers.imports, slots)
+    add_imports(app, managers.imports)
+    add_export(app, managers.imports, slots)
     add_lists_of_users(app, managers.social_graph)
     add_changes_of_following(app, managers.social_graph, managers.users)
     add_news(app, managers.news)

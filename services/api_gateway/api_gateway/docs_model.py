@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -14,6 +14,9 @@ Node = dict[str, Any]
 _REF: Final = "#/components/schemas/"
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
+_FORM_WITH_FILE: Final = "multipart/form-data"
+_FILE_FIELD: Final = "file"
+_FORMATS: Final = {"date-time": "time", "binary": "file"}
 _WORDS: Final = {"string": "text", "integer": "whole number", "boolean": "true or false"}
 
 
@@ -79,8 +82,8 @@ def sections_of(document: Node) -> list[Section]:
 
 def _call(document: Node, path: str, method: str, operation: Node) -> Call:
     body = _body(document, operation)
-    as_form = _FORM in operation.get("requestBody", {}).get("content", ())
-    places = {"path"} if as_form else {"path", "query"}
+    sent_as = operation.get("requestBody", {}).get("content", ())
+    places = {"path"} if _FORM in sent_as else {"path", "query"}
     return Call(
         id=operation["operationId"],
         method=method.upper(),
@@ -99,7 +102,7 @@ def _call(document: Node, path: str, method: str, operation: Node) -> Call:
             if given["in"] in places
         ],
         body=list(_fields(document, body)),
-        encodings="JSON, a form, or the same as query parameters" if as_form else "JSON",
+        encodings=_encodings(sent_as),
         answers=[
             _answer(document, status, answer) for status, answer in operation["responses"].items()
         ],
@@ -107,10 +110,18 @@ def _call(document: Node, path: str, method: str, operation: Node) -> Call:
     )
 
 
+def _encodings(sent_as: Container[str]) -> str:
+    if _FORM_WITH_FILE in sent_as:
+        return "a form, or only the file itself"
+    return "JSON, a form, or the same as query parameters" if _FORM in sent_as else "JSON"
+
+
 def _body(document: Node, operation: Node) -> Node:
     if "requestBody" not in operation:
         return {}
-    return _resolved(document, operation["requestBody"]["content"][_JSON]["schema"])
+    content = operation["requestBody"]["content"]
+    sent = content[_FORM_WITH_FILE if _FORM_WITH_FILE in content else _JSON]
+    return _resolved(document, sent["schema"])
 
 
 def _resolved(document: Node, schema: Node) -> Node:
@@ -154,7 +165,7 @@ def _kind(document: Node, schema: Node) -> str:
     elif schema.get("type") == "array":
         words = f"list of {_kind(document, schema['items'])}"
     else:
-        words = "time" if schema.get("format") == "date-time" else _WORDS[schema["type"]]
+        words = _FORMATS.get(schema.get("format", "")) or _WORDS[schema["type"]]
     default = schema.get("default")
     limits = [*_limits(schema), *([f"by default {json.dumps(default)}"] if default else [])]
     return ", ".join([words, *limits])
@@ -189,7 +200,9 @@ def _curl(path: str, method: str, operation: Node, body: Node) -> str:
         words.append(f"-sL -c jar -H 'Accept: {_JSON}'")
     if operation["security"]:
         words.append('-H "Authorization: Bearer $TOKEN"')
-    if body:
+    if _FILE_FIELD in body.get("properties", ()):
+        words.append(f"-F {_FILE_FIELD}=@links.html")
+    elif body:
         words.append(f"-H 'Content-Type: {_JSON}'")
         words.append(f"-d {shlex.quote(json.dumps(body['examples'][0]))}")
     elif query := [given for given in operation["parameters"] if _shown(given)]:

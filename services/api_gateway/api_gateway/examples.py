@@ -29,6 +29,20 @@ _TOKEN: Final = {
     "created_at": "2026-11-20T09:30:00Z",
     "expires_at": "2027-11-20T09:30:00Z",
 }
+_IMPORT: Final = {
+    "id": 12,
+    "status": "running",
+    "format": "html",
+    "policy": "merge",
+    "progress": 0.25,
+    "added": 2431,
+    "merged": 17,
+    "skipped": 3,
+    "failed": 1,
+    "errors": [{"line": 812, "detail": "url: must begin with http:// or https://"}],
+    "created_at": "2026-11-20T09:30:00Z",
+    "finished_at": None,
+}
 
 EXAMPLES: Final[dict[str, Any]] = {
     "Login": {
@@ -91,6 +105,9 @@ EXAMPLES: Final[dict[str, Any]] = {
     },
     "RenameTag": {"name": "snakes"},
     "TagChange": {"links": 3},
+    "Import": _IMPORT,
+    "Imports": {"imports": [_IMPORT], "next_page_token": None},
+    "Export": {"links": [_CHECKED]},
     "Followers": {"followers": ["bob", "carol"], "next_page_token": None},
     "Following": {"following": ["bob"], "next_page_token": None},
     "NameUser": {"username": "bob"},

@@ -27,6 +27,7 @@ the fields at fault."""
 _TAGS: Final = {
     "Login": "Log in with GitHub, and out again.",
     "Links": "Your links and tags, and the public links of others.",
+    "Files": "Import links from files, and export them.",
     "People": "Whom you follow, and who follows you.",
     "News": "What those whom you follow save.",
     "Account": "Your account, and tokens for your programs.",
@@ -58,6 +59,7 @@ _PATH_PARAMETERS: Final[dict[str, Node]] = {
     "username": TypeAdapter(Username).json_schema(),
     "secret": {"type": "string", "examples": ["dlf_…"]},
     "token_id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [7]},
+    "import_id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [12]},
     "name": {
         "type": "string",
         "description": "of the tag; percent-encoded, a slash too",

@@ -1,14 +1,24 @@
 """For tests of the public API: callers, and doubles of what the gateway stands on."""
 # ruff: noqa: S101, ARG002
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api_gateway.github import Authorization
-from delinkcious.errors import DelinkciousError
+from delinkcious.errors import DelinkciousError, InvalidArgument, NotFound
+from delinkcious.object_model.imports import (
+    FileFormat,
+    ImportJob,
+    ImportPage,
+    ImportStatus,
+    NewImport,
+    RowProblem,
+)
 from delinkcious.object_model.news import NewsEvent, NewsPage
 from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, decode_token, encode_token
 from delinkcious.object_model.users import GitHubIdentity
@@ -80,6 +90,63 @@ class FixedNews:
         page = tuple(self.events[start : start + page_size])
         end = start + len(page)
         return NewsPage(page, encode_token(end) if end < len(self.events) else None)
+
+
+@dataclass
+class InMemoryImports:
+    """An `ImportManager` that keeps the files that it is given, and imports nothing."""
+
+    files: dict[int, bytes] = field(default_factory=dict)
+    asked: dict[int, NewImport] = field(default_factory=dict)
+    jobs: dict[tuple[str, int], ImportJob] = field(default_factory=dict)
+
+    def start_import(self, username: str, new: NewImport, content: Iterable[bytes]) -> ImportJob:
+        number = len(self.jobs) + 1
+        self.files[number] = b"".join(content)
+        self.asked[number] = new
+        self.jobs[username, number] = job = ImportJob(
+            id=number,
+            status=ImportStatus.QUEUED,
+            format=new.format or FileFormat.HTML,
+            policy=new.policy,
+            progress=0,
+            added=0,
+            merged=0,
+            skipped=0,
+            failed=1,
+            errors=[RowProblem(3, "url: is missing")],
+            created_at=datetime(2026, 11, 20, tzinfo=UTC),
+            finished_at=None,
+        )
+        return job
+
+    def get_import(self, username: str, number: int) -> ImportJob:
+        try:
+            return self.jobs[username, number]
+        except KeyError:
+            raise NotFound.of("import_id", "there is no such import") from None
+
+    def get_imports(
+        self, username: str, start_token: str | None = None, page_size: int = DEFAULT_PAGE_SIZE
+    ) -> ImportPage:
+        (end,) = decode_token(start_token, (int,)) if start_token else (len(self.jobs) + 1,)
+        mine = [job for (owner, _), job in self.jobs.items() if owner == username]
+        left = sorted((job for job in mine if job.id < int(end)), key=lambda job: -job.id)
+        page = left[:page_size]
+        return ImportPage(page, encode_token(page[-1].id) if len(left) > page_size else None)
+
+    def cancel_import(self, username: str, number: int) -> ImportJob:
+        job = replace(self.get_import(username, number), status=ImportStatus.CANCELLED)
+        self.jobs[username, number] = job
+        return job
+
+    def export(
+        self, username: str, file_format: FileFormat, q: str | None = None
+    ) -> Iterator[bytes]:
+        if q == "(":
+            raise InvalidArgument.of("q", "at position 2: expected a word")
+        text = f'{{"links":[]}} of {username} as {file_format}, found by {q}'
+        return iter([b'{"links":[', b"]}"] if file_format is FileFormat.JSON else [text.encode()])
 
 
 class NoProvider:

@@ -10,7 +10,7 @@ from api_gateway.app import Managers, create_gateway_app
 from api_gateway.cookies import LoginCookie
 from api_gateway.github import IdentityProvider
 from api_gateway.sessions import Sessions
-from api_gateway.testing import MAX_LINKS, Caller, FixedNews, NoProvider
+from api_gateway.testing import MAX_LINKS, Caller, FixedNews, InMemoryImports, NoProvider
 from delinkcious.http.app import RestApp
 from delinkcious.object_model.users import GitHubIdentity, UserManager
 from link_service.manager import LinkManager
@@ -29,17 +29,23 @@ def news() -> FixedNews:
 
 
 @pytest.fixture
+def imports() -> InMemoryImports:
+    return InMemoryImports()
+
+
+@pytest.fixture
 def users() -> UserManager:
     return RealUserManager(InMemoryUserStore(), timedelta(days=30))
 
 
 @pytest.fixture
-def managers(users: UserManager, news: FixedNews) -> Managers:
+def managers(users: UserManager, news: FixedNews, imports: InMemoryImports) -> Managers:
     return Managers(
         links=LinkManager(InMemoryLinkStore(), MAX_LINKS),
         social_graph=SocialGraphManager(InMemoryFollowStore()),
         users=users,
         news=news,
+        imports=imports,
     )
 
 

@@ -21,6 +21,18 @@ class FileFormat(StrEnum):
     JSON = "json"
     CSV = "csv"
 
+    @property
+    def media_type(self) -> str:
+        """What a file of this format is sent as."""
+        return _MEDIA_TYPES[self]
+
+
+_MEDIA_TYPES: Final = {
+    FileFormat.HTML: "text/html; charset=utf-8",
+    FileFormat.JSON: "application/json",
+    FileFormat.CSV: "text/csv; charset=utf-8",
+}
+
 
 class ImportPolicy(StrEnum):
     """What becomes of a link that is there already."""
