@@ -13,6 +13,11 @@ DELETED: Final = "links.deleted"
 CHECK_REQUESTED: Final = "links.check.requested"
 CHECKED: Final = "links.checked"
 
+SERVICE: Final = "link-manager"
+
+PURGES: Final = "link-purges"
+"""The consumer that forgets deleted users."""
+
 CHECKS: Final = "link-checks"
 """The consumer that takes in what was found."""
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from delinkcious.deletion import PURGED, DeletedUser
 from delinkcious.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from delinkcious.object_model.links import (
     ChangePage,
@@ -38,6 +39,7 @@ from delinkcious.object_model.paging import decode_token, encode_token
 from delinkcious.outbox import Entry
 from link_service import search
 from link_service.domain import host_of, title_key
+from link_service.events import SERVICE
 from link_service.health import Health, Verdict
 from link_service.ports import Judge, SavedUrl
 from link_service.queries import asked_for, decode_page_token, page_token, time_key
@@ -70,6 +72,7 @@ class _State:
     next_id: int = 1
     urls: dict[str, _Url] = field(default_factory=dict)
     collections: dict[str, _Collection] = field(default_factory=dict)
+    purged: dict[str, DeletedUser] = field(default_factory=dict)
     events: list[Entry] = field(default_factory=list)
 
     def new_id(self) -> int:
@@ -78,6 +81,16 @@ class _State:
 
     def of(self, username: str) -> _Collection:
         return self.collections.setdefault(username, _Collection())
+
+    def forget(self, username: str) -> None:
+        self.collections.pop(username, None)
+        used = {url_id for c in self.collections.values() for url_id in c.links}
+        self.urls = {name: url for name, url in self.urls.items() if url.id in used}
+
+    def refuse_deleted(self, username: str) -> None:
+        now = datetime.now(UTC)
+        if any(user.username == username and user.until > now for user in self.purged.values()):
+            raise NotFound("There is no such account any more.")
 
     def current(self, url_id: int, link: Link) -> Link:
         url = next(url for url in self.urls.values() if url.id == url_id)
@@ -108,6 +121,16 @@ class InMemoryLinkStore:
             except BaseException:
                 self._state = before
                 raise
+
+    def purge_some(self, user: DeletedUser) -> bool:
+        """Deletes everything of a user at once; see `link_service.purge`."""
+        with self._lock:
+            if user.deletion_id not in self._state.purged:
+                self._state.purged[user.deletion_id] = user
+                self._state.forget(user.username)
+            told = Entry(PURGED, user.deletion_id, user.purged_by(SERVICE))
+            self._state.events.append(told)
+        return True
 
     def get_links(self, query: LinkQuery) -> LinkPage:
         with self._lock:
@@ -199,6 +222,7 @@ class InMemoryLinkTransaction:
     """A change of one user's collection; see `link_service.ports.LinkTransaction`."""
 
     def __init__(self, state: _State, username: str) -> None:
+        state.refuse_deleted(username)
         self._state = state
         self._collection = state.of(username)
         self._collection.version += 1

@@ -102,7 +102,11 @@ class LinkStore(Protocol):
     """Where links are kept."""
 
     def change(self, username: str) -> AbstractContextManager[LinkTransaction]:
-        """Begins a change of a user's collection, committed if the block ends well."""
+        """Begins a change of a user's collection, committed if the block ends well.
+
+        Raises:
+            NotFound: the account is being deleted.
+        """
         ...
 
     def get_links(self, query: LinkQuery) -> LinkPage:

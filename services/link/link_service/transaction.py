@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 from psycopg import Connection
 
-from delinkcious import outbox
+from delinkcious import outbox, purges
 from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound
 from delinkcious.object_model.links import Link, NewLink
 from delinkcious.outbox import Entry
@@ -148,6 +148,13 @@ _REQUEST_CHECKS: Final = """
 """
 
 
+def delete_unused_urls(connection: Connection[Any], urls: Sequence[int]) -> None:
+    """Removes those of the URLs that nobody has any more."""
+    # Two statements: the second sees what those committed for whom the first had to wait.
+    connection.execute(_LOCK_URLS, [urls])
+    connection.execute(_DELETE_URLS, [urls])
+
+
 class PostgresLinkTransaction:
     """A change of one user's collection; see `link_service.ports.LinkTransaction`.
 
@@ -159,6 +166,7 @@ class PostgresLinkTransaction:
         self._connection = connection
         self._username = username
         ((self.version,),) = connection.execute(_BEGIN, [username]).fetchall()
+        purges.refuse_deleted(connection, username)
 
     def reserve(self, limit: int) -> None:
         if self._connection.execute(_RESERVE, [self._username, limit]).fetchone() is None:
@@ -243,9 +251,7 @@ class PostgresLinkTransaction:
         ).fetchall()
         urls = [row[0] for row in rows]
         self._connection.execute(_RELEASE, [len(urls), self._username])
-        # Two statements: the second sees what those committed for whom the first had to wait.
-        self._connection.execute(_LOCK_URLS, [urls])
-        self._connection.execute(_DELETE_URLS, [urls])
+        delete_unused_urls(self._connection, urls)
 
     def request_checks(self, links: Sequence[Link]) -> int:
         ids = [link.id for link in links]

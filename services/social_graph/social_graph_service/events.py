@@ -8,11 +8,11 @@ from delinkcious.outbox import Entry
 
 SERVICE: Final = "social-graph-manager"
 
-PURGES: Final = "social-graph-purges"
-"""The consumer that forgets deleted users."""
-
 FOLLOWED: Final = "graph.followed"
 UNFOLLOWED: Final = "graph.unfollowed"
+
+PURGES: Final = "social-graph-purges"
+"""The consumer that has deleted users forgotten."""
 
 
 def follow_event(subject: str, followed: str, follower: str) -> Entry:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from psycopg import Connection
+from psycopg import Connection, errors
 from psycopg.rows import dict_row
 
 from delinkcious.database import Database
@@ -24,6 +24,7 @@ from delinkcious.object_model.links import Visibility
 from delinkcious.object_model.paging import decode_token, encode_token
 from link_service.imports.batch import Batch, Stored
 from link_service.imports.rows import Rows
+from link_service.transaction import PostgresLinkTransaction
 
 WAITING_AT_ONCE: Final = 5
 """How many imports a user may have that have not ended."""
@@ -147,6 +148,7 @@ class PostgresImportStore:
 
         Raises:
             FailedPrecondition: too many imports of the user have not ended.
+            NotFound: the account is being deleted.
         """
         number = self._create(username, new, file_format)
         try:
@@ -157,6 +159,8 @@ class PostgresImportStore:
                 size += len(chunk)
             with self._database.connection() as connection:
                 return _job(_one(connection, _RECEIVED, [size, number]))
+        except errors.ForeignKeyViolation:
+            raise _no_such_import() from None
         except BaseException:
             with self._database.connection() as connection:
                 connection.execute("DELETE FROM imports WHERE id = %s", [number])
@@ -225,7 +229,10 @@ class PostgresImportStore:
             Lost: nothing was stored, for the import is no longer ours.
         """
         with self._database.transaction() as connection:
-            batch = Batch(connection, claim.username, claim.id, claim.policy, self._limit)
+            try:
+                batch = Batch(connection, claim.username, claim.id, claim.policy, self._limit)
+            except NotFound:
+                raise Lost from None  # with the account
             stored = batch.store(rows)
             self._count(connection, claim, rows.taken, stored, bytes_read)
 
@@ -262,7 +269,8 @@ class PostgresImportStore:
             "visibility": new.visibility.value,
             "at_once": WAITING_AT_ONCE,
         }
-        with self._database.connection() as connection:
+        with self._database.transaction() as connection:
+            PostgresLinkTransaction(connection, username)  # refuses users that are being deleted
             row = connection.execute(_CREATE, parameters).fetchone()
         if row is None:
             raise FailedPrecondition(
@@ -297,8 +305,12 @@ def _one(connection: Connection[Any], statement: str, parameters: list[Any]) -> 
     with connection.cursor(row_factory=dict_row) as cursor:
         row: dict[str, Any] | None = cursor.execute(statement.encode(), parameters).fetchone()
     if row is None:
-        raise NotFound("You have no such import.")
+        raise _no_such_import()
     return row
+
+
+def _no_such_import() -> NotFound:
+    return NotFound("You have no such import.")
 
 
 def _job(row: dict[str, Any]) -> ImportJob:
