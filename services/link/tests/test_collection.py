@@ -52,8 +52,14 @@ def named(error: DelinkciousError) -> list[str]:
     return [violation.field for violation in error.violations]
 
 
-def checked(manager: LinkManager, url: str, outcome: str = "ok", title: str | None = None) -> None:
-    manager.record_check(CheckResult(url, outcome, 200, datetime.now(UTC), title=title))
+def checked(
+    manager: LinkManager,
+    url: str,
+    outcome: str = "ok",
+    title: str | None = None,
+    ago: timedelta = timedelta(0),
+) -> None:
+    manager.record_check(CheckResult(url, outcome, 200, datetime.now(UTC) - ago, title=title))
 
 
 class TestSorting:
@@ -97,7 +103,8 @@ class TestSearch:
         add(manager, "café", title="Café", visibility=Visibility.PRIVATE)
         add(manager, "other", username="bob", title="Python of Bob")
         checked(manager, "https://docs.example/")
-        checked(manager, "https://blog.example/", "not_found")
+        for ago in (timedelta(minutes=1), timedelta(0)):  # missing at second sight
+            checked(manager, "https://blog.example/", "not_found", ago=ago)
 
     @pytest.mark.parametrize(
         ("q", "expected"),
