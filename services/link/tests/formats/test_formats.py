@@ -300,6 +300,17 @@ LINK = Link(
 )
 
 
+@pytest.mark.parametrize(
+    "text", ["a  b", "  a", "a  ", "\ta\n\nb\r\n", "&#32;a", "\f", "<!--", "'=1"]
+)
+@pytest.mark.parametrize("file_format", FileFormat)
+def test_white_space_and_markup_come_back(file_format: FileFormat, text: str) -> None:
+    link = replace(LINK, title=text, description=text)
+    [row] = read(file_format, write(file_format, [link]), folders_as_tags=False)
+    assert isinstance(row, ImportedLink)
+    assert (row.title, row.description) == (text, text)
+
+
 def test_exported_json_is_the_apis_list_of_links() -> None:
     content = orjson.loads(b"".join(write(FileFormat.JSON, [LINK] * 500)))
     assert [Link.from_json(found) for found in content["links"]] == [LINK] * 500

@@ -101,6 +101,7 @@ def test_what_is_no_link_is_an_error_and_the_others_are_read(value: str, detail:
         '{"url":"x",}',
         '{"url":tru}',
         "{'url':'x'}",
+        '{"url":"x","more":[{"a":1},{"b":2}],"c":tru}',
     ],
 )
 def test_a_link_that_is_no_json_costs_only_itself(broken: str) -> None:

@@ -132,8 +132,11 @@ def test_a_folder_name_longer_than_a_tag_is_cut() -> None:
 
 def test_folders_may_be_as_deep_as_one_likes() -> None:
     deep = 10_000
-    text = "<DL><H3>f</H3>" * deep + "<A HREF=x>" + "</DL>" * deep + "<A HREF=y>"
-    assert [len(found.tags) for found in links(text, folders=True)] == [1, 0]
+    folders = "".join(f"<H3>{number}</H3><DL>" for number in range(deep))
+    found = links(
+        f"{folders}<A HREF=x>{'</DL>' * (deep - 1)}<A HREF=y></DL><A HREF=z>", folders=True
+    )
+    assert [len(found.tags) for found in found] == [100, 1, 0]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\r"])
