@@ -155,8 +155,8 @@ def test_a_large_collection_goes_batch_by_batch(database: Database) -> None:
         connection.execute(
             """
             WITH u AS (
-                INSERT INTO urls (digest, url, check_due_at)
-                SELECT sha256(n::text::bytea), n::text, now() FROM generate_series(1, 1200) AS n
+                INSERT INTO urls (digest, url, host, check_due_at)
+                SELECT sha256(n::text::bytea), n::text, '', now() FROM generate_series(1, 1200) AS n
                 RETURNING id, url
             )
             INSERT INTO links (username, url_id, url, title, description, tags, visibility, status,
