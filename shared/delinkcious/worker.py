@@ -24,6 +24,7 @@ class Subscription:
     Attributes:
         name: of the durable consumer: what it is for, and unique in the broker.
         concurrency: how many are handled at the same time by one process.
+        batch: how many it holds at most.
     """
 
     stream: Stream
@@ -31,6 +32,7 @@ class Subscription:
     subjects: Sequence[str]
     handle: Handler
     concurrency: int = 10
+    batch: int = 100
 
 
 Subscriptions = Callable[[EventPublisher], Sequence[Subscription]]
@@ -97,5 +99,6 @@ def _consumer(broker: Broker, wanted: Subscription, settings: ServiceSettings) -
         subjects=wanted.subjects,
         handle=wanted.handle,
         concurrency=wanted.concurrency,
+        batch=wanted.batch,
         grace_period=settings.grace_period * 0.8,
     )

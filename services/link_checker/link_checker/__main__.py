@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Final
 
 from delinkcious.auth import MutualAuth
 from delinkcious.dead_letters import dead_letters
@@ -20,7 +21,11 @@ from link_checker.function import LinkCheckFunction
 from link_checker.network import AddressPolicy
 from link_checker.observed import ObservedChecker
 from link_checker.ports import LinkChecker
+from link_checker.turns import Turns
 from link_checker.worker import CheckPool, CheckRequests
+
+_HELD: Final = 8
+"""Requests that a worker holds for each check at a time: most may wait for hosts that are busy."""
 
 
 def _checker(settings: LinkCheckerSettings, stop: threading.Event) -> LinkChecker:
@@ -61,11 +66,18 @@ async def work(runtime: Runtime[LinkCheckerSettings]) -> None:
     """Check the URLs that the link service asks about."""
     settings, stop = runtime.settings, threading.Event()
     concurrency = settings.link_checker_concurrency
+    held = _HELD * concurrency
     with CheckPool(_checker(settings, stop), concurrency, stop) as pool:
+        turns = Turns(
+            pool.check,
+            at_once=concurrency,
+            per_host=settings.link_checker_host_concurrency,
+            pause=settings.link_checker_host_pause,
+        )
 
         def subscriptions(publisher: EventPublisher) -> Sequence[Subscription]:
-            handle = CheckRequests(pool.check, publisher).handle
-            return [Subscription(LINKS, CONSUMER, [CHECK_REQUESTED], handle, concurrency)]
+            handle = CheckRequests(turns.check, publisher).handle
+            return [Subscription(LINKS, CONSUMER, [CHECK_REQUESTED], handle, held, held)]
 
         await run_worker(runtime, subscriptions=subscriptions)
 

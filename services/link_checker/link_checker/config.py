@@ -22,6 +22,8 @@ class LinkCheckerSettings(BrokerSettings):
     server_threads: int = Field(8, ge=1, le=64, description="requests worked on at a time")
     link_checker_allowed_networks: Annotated[str, AfterValidator(_of_networks)] = ""
     link_checker_concurrency: int = Field(32, ge=1, le=256)
+    link_checker_host_concurrency: int = Field(2, ge=1, le=256)
+    link_checker_host_pause: float = Field(0.25, ge=0, le=60)
     link_checker_timeout: float = Field(10, gt=0, le=30)
     link_checker_connect_timeout: float = Field(3, gt=0, le=30)
     link_checker_max_redirects: int = Field(5, ge=0, le=20)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from delinkcious.messaging.event import Event, MalformedEvent
-from link_checker.domain import Finding, Outcome
+from link_checker.domain import Finding
 
 CHECK_REQUESTED: Final = "links.check.requested"
 CHECKED: Final = "links.checked"
@@ -56,16 +56,9 @@ def _checked(url_id: int | None, url: str, finding: Finding) -> dict[str, Any]:
     return {
         "url_id": url_id,
         "url": url,
-        "outcome": _told(finding.outcome).value,
+        "outcome": finding.outcome.value,
         "http_status": finding.http_status,
         "title": finding.title,
         "moved_to": finding.moved_to,
         "checked_at": datetime.now(UTC),
     }
-
-
-def _told(outcome: Outcome) -> Outcome:
-    """Returns the outcome for consumers who take everything but ``ok`` for a broken page; those
-    who care see from ``moved_to`` that it moved.
-    """
-    return Outcome.OK if outcome is Outcome.MOVED else outcome

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import idna
 import pycurl
 
 from delinkcious.errors import InvalidArgument
 
-_WEB: Final = frozenset({"http", "https"})
+_USUAL_PORTS: Final = {"http": ":80", "https": ":443"}
+_WEB: Final = frozenset(_USUAL_PORTS)
 _READING: Final = pycurl.U_URLENCODE | pycurl.U_NON_SUPPORT_SCHEME
 
 
@@ -22,6 +24,12 @@ class WebUrl:
 
     text: str
     host: str
+
+    @property
+    def authority(self) -> str:
+        """The host in lower case, with the port if that is not the usual one."""
+        parts = urlsplit(self.text)
+        return parts.netloc.lower().removesuffix(_USUAL_PORTS[parts.scheme])
 
     @classmethod
     def parse(cls, given: str | bytes) -> "WebUrl":

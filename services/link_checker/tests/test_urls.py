@@ -136,3 +136,17 @@ def test_anything_is_a_url_or_an_invalid_argument(anything: str | bytes) -> None
             continue
         assert url.text.isascii()
         assert WebUrl.parse(url.text) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "authority"),
+    [
+        ("http://EXAMPLE.com:80/a", "example.com"),
+        ("https://example.com:443", "example.com"),
+        ("https://example.com:80/", "example.com:80"),
+        ("http://[::80]/", "[::80]"),
+        ("http://[::1]:80/", "[::1]"),
+    ],
+)
+def test_servers_are_told_apart_by_their_authority(url: str, authority: str) -> None:
+    assert WebUrl.parse(url).authority == authority
