@@ -153,3 +153,13 @@ def test_what_is_no_json_object_is_refused(
     response = alice.post("/v1/links/bulk", **options)
     assert (response.status_code, fields(response)) == (status, [field])
     assert len(alice.links()) == 1
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/../b", "%2e"])
+def test_tags_that_clients_take_for_steps_in_a_path_can_be_renamed(
+    alice: Caller, name: str
+) -> None:
+    alice.add(URL, tags=[name])
+    alice.add(f"{URL}2", tags=["other"])
+    assert done(alice, q=f"tag:{name}", add_tags=["new"], remove_tags=[name])["found"] == 1
+    assert [link["tags"] for link in alice.links()] == [["other"], ["new"]]
