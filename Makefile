@@ -65,6 +65,10 @@ fmt: .venv ## Format the code and mend what lint can mend
 proto: .venv ## Generate the code of the protobuf contracts
 	$(BIN)/python proto/generate.py
 
+.PHONY: record_events
+record_events: .venv ## Write down the events as docs/asyncapi.yaml has them, if no consumer would break
+	$(BIN)/python -m tests.pipeline.compatibility
+
 .PHONY: lock
 lock: .venv ## Lock the requirements anew: make lock ARGS='--upgrade-package flask'
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh $(ARGS)
