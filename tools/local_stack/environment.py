@@ -116,7 +116,12 @@ class Environments:
         if service.name == NEWS.name:
             return {"NEWS_MANAGER_REDIS_PASSWORD_FILE": str(self.credentials.redis_password)}
         if service.name == LINK_CHECKER.name:
-            return {"LINK_CHECKER_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128"}
+            return {
+                "LINK_CHECKER_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
+                # What is tried out here is on one host, which is ours.
+                "LINK_CHECKER_HOST_CONCURRENCY": "4",
+                "LINK_CHECKER_HOST_PAUSE": "0.02",
+            }
         if service.name == API_GATEWAY.name:
             return {"SECRET_KEY_FILE": str(self.credentials.gateway_key), **self._login()}
         if service.name == IDENTITY_PROVIDER.name:
