@@ -3,7 +3,7 @@
 Pinboard has an array of ``{"href","description" (the title),"extended","tags" (with spaces),
 "time","shared","toread"}``; ours is the API's list of links, ``{"links":[…]}``. The list is read
 one link at a time with the decoder of the standard library, so that a link that is no JSON costs
-that link only (ADR-0023).
+that link only (ADR-0026).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""HTML of any quality as a stream of tags and of the text between them (ADR-0023).
+"""HTML of any quality as a stream of tags and of the text between them (ADR-0026).
 
 Time is linear in the length of the file and memory bounded, whatever stands in it. It reads tags as
 browsers do (WHATWG HTML, 13.2.5) with these exceptions, which lose less of broken bookmark files:
