@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from delinkcious.config import Address, BrokerSettings, Port
+from delinkcious.config import Address, BrokerSettings, Port, Seconds
 from delinkcious.redis import RedisAddress
 
 
@@ -17,11 +17,18 @@ class NewsSettings(BrokerSettings):
     port: Port = 6060
     news_feed_size: int = Field(1000, ge=1, description="events that a feed has at most")
     news_retention: int = Field(90 * 86_400, ge=1, description="seconds that an event is kept")
+    news_fanout_limit: int = Field(
+        1000, ge=0, description="an author with more followers is read when news is read"
+    )
+    news_max_watchers: int = Field(500, ge=1, description="who may watch at the same time")
+    news_heartbeat: Seconds = Field(10, description="seconds between signs of life to who watches")
     news_manager_redis_service_host: str = "localhost"
     news_manager_redis_service_port: Port = 6379
     news_manager_redis_password: SecretStr = SecretStr("")
     social_graph_manager_service_host: str = "localhost"
     social_graph_manager_service_port: Port = 9090
+    link_manager_service_host: str = "localhost"
+    link_manager_service_port: Port = 8080
 
     @property
     def redis(self) -> RedisAddress:
@@ -43,3 +50,8 @@ class NewsSettings(BrokerSettings):
         return Address(
             self.social_graph_manager_service_host, self.social_graph_manager_service_port
         )
+
+    @property
+    def link_manager(self) -> Address:
+        """The service that knows what links there are."""
+        return Address(self.link_manager_service_host, self.link_manager_service_port)

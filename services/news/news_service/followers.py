@@ -1,7 +1,6 @@
 """The followers of an author, asked of the social graph for every event.
 
-They are not kept here: news would be lost of whoever followed a moment ago, and told to whoever
-no longer does.
+They are not kept here: news would be lost of whoever followed a moment ago (ADR-0010).
 """
 
 import asyncio
@@ -11,16 +10,21 @@ from delinkcious.object_model.social_graph import MAX_USER_PAGE_SIZE, SocialGrap
 
 
 class SocialGraphFollowers:
-    """Asks the social graph; see `news_service.ports.Followers`."""
+    """Asks the social graph; see `news_service.ports.Followers`.
 
-    def __init__(self, social_graph: SocialGraphManager) -> None:
+    Args:
+        wanted: how many are asked for at once, as far as that can be.
+    """
+
+    def __init__(self, social_graph: SocialGraphManager, wanted: int) -> None:
         self._social_graph = social_graph
+        self._page_size = min(wanted, MAX_USER_PAGE_SIZE)
 
     async def of(self, username: str) -> AsyncIterator[Sequence[str]]:
         token = None
         while True:
             page = await asyncio.to_thread(
-                self._social_graph.get_followers, username, token, MAX_USER_PAGE_SIZE
+                self._social_graph.get_followers, username, token, self._page_size
             )
             if page.usernames:
                 yield page.usernames

@@ -3,12 +3,23 @@
 The same contract tests run on both.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from delinkcious.object_model.news import NewsEvent
-from news_service.domain import FeedQuery, LinkNews
+from delinkcious.object_model.news import NewsEvent, NewsEventType
+from news_service.domain import Entry, Feed, FeedQuery, FollowNews, LinkNews
+
+
+@dataclass
+class _Link:
+    """Of one link: what tells of it, since when that may be told, and what told of it first."""
+
+    events: set[str] = field(default_factory=set)
+    retracted: str = ""
+    added: str | None = None
 
 
 class InMemoryNewsStore:
@@ -17,33 +28,123 @@ class InMemoryNewsStore:
     def __init__(self, feed_size: int, retention: timedelta) -> None:
         self._feed_size = feed_size
         self._retention = retention
-        self._feeds: dict[str, set[str]] = defaultdict(set)
+        self._feeds: dict[str, set[Entry]] = defaultdict(set)
+        self._timelines: dict[str, set[Entry]] = defaultdict(set)
+        self._popular: set[str] = set()
+        self._following: dict[str, set[str]] = defaultdict(set)
+        self._known: set[str] = set()
+        self._versions: Counter[str] = Counter()
+        self._pairs: dict[tuple[str, str], str] = {}
         self._events: dict[str, NewsEvent] = {}
-        self._of_link: dict[int, set[str]] = defaultdict(set)
-        self._retracted: dict[int, str] = {}
+        self._links: dict[int, _Link] = defaultdict(_Link)
+        self._waiting: set[asyncio.Event] = set()
 
-    async def read(self, query: FeedQuery, limit: int) -> list[NewsEvent]:
-        ids = sorted(self._feeds[query.username], reverse=True)
-        older = [event_id for event_id in ids if not query.before or event_id < query.before]
-        events = [self._events[event_id] for event_id in older if event_id in self._events]
-        oldest = datetime.now(UTC) - self._retention
-        return [event for event in events if event.timestamp > oldest][:limit]
+    async def read(self, query: FeedQuery, limit: int) -> Feed:
+        following, known = self._following[query.username], query.username in self._known
+        entries = set(self._feeds[query.username])
+        for author in following & self._popular:
+            entries |= self._timelines[author]
+        events = [
+            self._events[entry.event_id]
+            for entry in sorted(entries, reverse=True)
+            if (not query.before or entry.event_id < query.before)
+            and (not known or entry.author in following)
+            and query.author in {None, entry.author}
+            and entry.event_id in self._events
+        ]
+        return Feed([event for event in events if self._is_fresh(event)][:limit], is_known=known)
 
-    async def publish(self, news: LinkNews) -> bool:
-        if news.event.id <= self._retracted.get(news.link_id, ""):
-            return False
-        self._events[news.event.id] = news.event
-        self._of_link[news.link_id].add(news.event.id)
-        return True
+    async def tell(self, news: LinkNews, *, popular: bool) -> Entry | None:
+        link, event = self._links[news.link_id], news.event
+        told = event.id
+        if event.event_type is NewsEventType.LINK_ADDED:
+            told = link.added or told
+        if told < link.retracted:
+            return None
+        if event.event_type is NewsEventType.LINK_ADDED:
+            link.added = told
+        if event.event_type is NewsEventType.LINK_DELETED:
+            await self.retract(news)
+        if told == event.id:
+            self._events[told] = event
+        link.events.add(told)
+        entry = Entry(told, event.username)
+        if popular:
+            self._popular.add(event.username)
+            self._timelines[event.username] = self._cut(self._timelines[event.username] | {entry})
+        return entry
 
-    async def deliver(self, event_id: str, usernames: Sequence[str]) -> None:
+    async def recover(self, news: Sequence[LinkNews]) -> list[Entry]:
+        return [
+            Entry(told, each.event.username)
+            for each in news
+            if self._is_fresh(each.event) and (told := self._recover(each))
+        ]
+
+    def _recover(self, news: LinkNews) -> str | None:
+        link = self._links[news.link_id]
+        told = link.added or news.event.id
+        if told < link.retracted:
+            return max(link.events, default=None)
+        if link.added is None:
+            link.added = told
+            link.events.add(told)
+            self._events[told] = news.event
+        return told
+
+    async def deliver(self, entries: Sequence[Entry], usernames: Sequence[str]) -> None:
         for username in usernames:
-            feed = self._feeds[username] | {event_id}
-            self._feeds[username] = set(sorted(feed)[-self._feed_size :])
+            self._feeds[username] = self._cut(self._feeds[username] | set(entries))
 
     async def retract(self, news: LinkNews) -> None:
-        last = max(news.event.id, self._retracted.get(news.link_id, ""))
-        self._retracted[news.link_id] = last
-        for event_id in self._of_link[news.link_id]:
-            if event_id <= last:
-                self._events.pop(event_id, None)
+        link = self._links[news.link_id]
+        link.retracted = max(news.event.id, link.retracted)
+        for event_id in [told for told in link.events if told < link.retracted]:
+            link.events.discard(event_id)
+            self._events.pop(event_id, None)
+
+    async def follow(self, news: FollowNews) -> bool:
+        pair = news.follower, news.author
+        if news.event_id < self._pairs.get(pair, ""):
+            return False
+        self._pairs[pair] = news.event_id
+        self._versions[news.follower] += 1
+        if news.follows:
+            self._following[news.follower].add(news.author)
+        else:
+            self._following[news.follower].discard(news.author)
+            self._keep(news.follower, lambda entry: entry.author != news.author)
+        return True
+
+    async def version_of(self, username: str) -> str:
+        return str(self._versions[username])
+
+    async def know(self, username: str, following: Sequence[str], version: str) -> bool:
+        if version != str(self._versions[username]):
+            return False
+        self._following[username] = set(following)
+        self._known.add(username)
+        self._keep(username, lambda entry: entry.author in following)
+        return True
+
+    async def announce(self) -> None:
+        for waiting in self._waiting:
+            waiting.set()
+
+    async def rings(self) -> AsyncGenerator[None, None]:
+        waiting = asyncio.Event()
+        waiting.set()
+        self._waiting.add(waiting)
+        while True:
+            await waiting.wait()
+            waiting.clear()
+            yield
+
+    def _is_fresh(self, event: NewsEvent) -> bool:
+        return event.timestamp > datetime.now(UTC) - self._retention
+
+    def _cut(self, entries: Iterable[Entry]) -> set[Entry]:
+        return set(sorted(entries)[-self._feed_size :])
+
+    def _keep(self, username: str, wanted: Callable[[Entry], bool]) -> None:
+        self._feeds[username] = {entry for entry in self._feeds[username] if wanted(entry)}

@@ -1,73 +1,52 @@
-"""The news store on Redis: commands and scripts, and nothing else.
+"""The news store on Redis: commands, and nothing else. Its scripts are in `news_service.scripts`.
 
-- ``feed:<username>``: the ids of a user's news, a sorted set. All scores are 0, so it is sorted by
-  id, which is by time, and a page starts exactly after the id where the one before it ended.
+- ``feed:<username>``: a user's news, a sorted set of ``<event id> <author>``. All scores are 0, so
+  it is sorted by id, which is by time, and a page starts exactly after the id where the one before
+  it ended.
+- ``timeline:<author>``: the same for what a popular author did, which is in no feed.
+- ``popular``: the popular authors, by when that ends.
+- ``following:<username>``: whom a user follows, a set; with ``*`` in it, it is all of them.
+- ``following:<username>:version``: how often an event changed it.
+- ``follow:<follower>:<author>``: the last event of the two.
 - ``event:<id>``: what the event tells, once for all feeds, until its retention is over.
 - ``link:<id>:events``: which events tell of a link, so that all of them can be taken back at once.
-- ``link:<id>:retracted``: the last event that took them back; what is older stays unreadable.
+- ``link:<id>``: ``retracted``, the last event that took them back; what is older stays unreadable.
+  And ``added``, the event that told first that the link was added.
 
 Whether an event may be told, and telling it, is one step for Redis, as is taking events back:
-otherwise two workers could between them bring back what was made private. The scripts name keys
-that follow from others, which needs all of them on one server (or a primary and its replicas).
+otherwise two workers could between them bring back what was made private.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Final
+from time import time
+from typing import Any, Final
 
 import orjson
+import redis
 
 from delinkcious import tracing
+from delinkcious.errors import Unavailable
 from delinkcious.object_model.news import NewsEvent, NewsEventType
 from delinkcious.redis import AsyncRedis
-from news_service.domain import FeedQuery, LinkNews
+from news_service import scripts
+from news_service.domain import Entry, Feed, FeedQuery, FollowNews, LinkNews
 from news_service.metrics import DELIVERED
 
-_BATCH: Final = 1000
+_BATCH: Final = 500
+_RECOVERED_AT_ONCE: Final = 100
+_CHANNEL: Final = "news"
+_POPULAR: Final = "popular"
 
-_READ: Final = """
-local found, bound, wanted = {}, ARGV[1], tonumber(ARGV[2])
-while #found < wanted do
-    local ids = redis.call('ZREVRANGEBYLEX', KEYS[1], bound, '-', 'LIMIT', 0, wanted - #found)
-    if #ids == 0 then break end
-    local keys = {}
-    for i, id in ipairs(ids) do keys[i] = 'event:' .. id end
-    for _, body in ipairs(redis.call('MGET', unpack(keys))) do
-        if body then found[#found + 1] = body end
-    end
-    bound = '(' .. ids[#ids]
-end
-return found
-"""
-_PUBLISH: Final = """
-local body, events, retracted = KEYS[1], KEYS[2], KEYS[3]
-local id, content, expires_at, retention = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-if id <= (redis.call('GET', retracted) or '') then return 0 end
-redis.call('SET', body, content, 'EXAT', expires_at)
-redis.call('ZADD', events, 0, id)
-redis.call('EXPIRE', events, retention)
-return 1
-"""
-_RETRACT: Final = """
-local events, retracted = KEYS[1], KEYS[2]
-local id, retention = ARGV[1], ARGV[2]
-local last = redis.call('GET', retracted) or ''
-if last < id then last = id end
-redis.call('SET', retracted, last, 'EX', retention)
-local upto = '[' .. last
-for _, old in ipairs(redis.call('ZRANGEBYLEX', events, '-', upto)) do
-    redis.call('DEL', 'event:' .. old)
-end
-redis.call('ZREMRANGEBYLEX', events, '-', upto)
-"""
+_Arguments = list[bytes | bytearray | memoryview | str | int | float]
 
 
 class RedisNewsStore:
     """Keeps feeds in Redis; see `news_service.ports.NewsStore`.
 
     Args:
-        feed_size: how many events a feed has at most; the oldest leave it.
+        feed_size: how many events a feed or a timeline has at most; the oldest leave it.
         retention: how long an event can be read.
     """
 
@@ -75,45 +54,108 @@ class RedisNewsStore:
         self._redis = redis
         self._feed_size = feed_size
         self._retention = int(retention.total_seconds())
-        self._read = redis.client.register_script(_READ)
-        self._publish = redis.client.register_script(_PUBLISH)
-        self._retract = redis.client.register_script(_RETRACT)
+        script = redis.client.register_script
+        self._read = script(scripts.READ)
+        self._tell = script(scripts.TELL)
+        self._recover = script(scripts.RECOVER)
+        self._deliver = script(scripts.DELIVER)
+        self._retract = script(scripts.RETRACT)
+        self._follow = script(scripts.FOLLOW)
+        self._know = script(scripts.KNOW)
 
-    async def read(self, query: FeedQuery, limit: int) -> list[NewsEvent]:
+    async def read(self, query: FeedQuery, limit: int) -> Feed:
         bound = f"({query.before}" if query.before else "+"
+        keys = [_feed(query.username), _following(query.username), _POPULAR]
         with self._redis.guard():
-            bodies = await self._read(keys=[_feed(query.username)], args=[bound, limit])
-        return [_decode(body) for body in bodies]
+            known, bodies = await self._read(keys=keys, args=[bound, limit, query.author or ""])
+        return Feed([_decode(body) for body in bodies], is_known=bool(known))
 
-    async def publish(self, news: LinkNews) -> bool:
+    async def tell(self, news: LinkNews, *, popular: bool) -> Entry | None:
         event = news.event
-        expires_at = int(event.timestamp.timestamp()) + self._retention
-        with _traced("publish"), self._redis.guard():
-            published = await self._publish(
-                keys=[f"event:{event.id}", *_of_link(news.link_id)],
-                args=[event.id, _encode(event), expires_at, self._retention],
+        arguments: _Arguments = [
+            *(event.id, _encode(event), self._expires_at(event), self._retention),
+            *(event.event_type, event.username),
+            *(int(time()) if popular else "", self._feed_size),
+        ]
+        with _traced("tell"), self._redis.guard():
+            told = await self._tell(
+                keys=[*_of_link(news.link_id), f"timeline:{event.username}", _POPULAR],
+                args=arguments,
             )
-        return bool(published)
+        return Entry(told.decode(), event.username) if told else None
 
-    async def deliver(self, event_id: str, usernames: Sequence[str]) -> None:
+    async def recover(self, news: Sequence[LinkNews]) -> list[Entry]:
+        now = time()
+        readable = [each for each in news if self._expires_at(each.event) > now]
+        entries: list[Entry] = []
+        with _traced("recover"):
+            for start in range(0, len(readable), _RECOVERED_AT_ONCE):
+                entries += await self._recover_some(readable[start : start + _RECOVERED_AT_ONCE])
+        return entries
+
+    async def _recover_some(self, news: Sequence[LinkNews]) -> list[Entry]:
+        arguments: _Arguments = [self._retention]
+        for each in news:
+            event = each.event
+            arguments += [each.link_id, event.id, _encode(event), self._expires_at(event)]
+        with self._redis.guard():
+            told = await self._recover(keys=[], args=arguments)
+        return [
+            Entry(event_id.decode(), each.event.username)
+            for event_id, each in zip(told, news, strict=True)
+            if event_id
+        ]
+
+    async def deliver(self, entries: Sequence[Entry], usernames: Sequence[str]) -> None:
+        members = [f"{entry.event_id} {entry.author}" for entry in entries]
+        arguments: _Arguments = [self._feed_size, self._retention, *members]
+        if not entries:
+            return
         with _traced("deliver"):
             for start in range(0, len(usernames), _BATCH):
-                await self._deliver(event_id, usernames[start : start + _BATCH])
-
-    async def _deliver(self, event_id: str, usernames: Sequence[str]) -> None:
-        with self._redis.guard() as client:
-            pipeline = client.pipeline(transaction=False)
-            for username in usernames:
-                feed = _feed(username)
-                pipeline.zadd(feed, {event_id: 0})
-                pipeline.zremrangebyrank(feed, 0, -self._feed_size - 1)
-                pipeline.expire(feed, self._retention)
-            await pipeline.execute()
-        DELIVERED.inc(len(usernames))
+                feeds = [_feed(username) for username in usernames[start : start + _BATCH]]
+                with self._redis.guard():
+                    await self._deliver(keys=feeds, args=arguments)
+                DELIVERED.inc(len(feeds) * len(members))
 
     async def retract(self, news: LinkNews) -> None:
         with _traced("retract"), self._redis.guard():
             await self._retract(keys=_of_link(news.link_id), args=[news.event.id, self._retention])
+
+    async def follow(self, news: FollowNews) -> bool:
+        keys = [
+            f"follow:{news.follower}:{news.author}",
+            *(_following(news.follower), _version(news.follower), _feed(news.follower)),
+        ]
+        arguments: _Arguments = [news.event_id, news.author, int(news.follows), self._retention]
+        with _traced("follow"), self._redis.guard():
+            return bool(await self._follow(keys=keys, args=arguments))
+
+    async def version_of(self, username: str) -> str:
+        with self._redis.guard() as client:
+            version: Any = await client.get(_version(username))
+        return version.decode() if version else ""
+
+    async def know(self, username: str, following: Sequence[str], version: str) -> bool:
+        keys = [_following(username), _version(username), _feed(username)]
+        with _traced("know"), self._redis.guard():
+            return bool(await self._know(keys=keys, args=[version, self._retention, *following]))
+
+    async def announce(self) -> None:
+        with self._redis.guard() as client:
+            await client.publish(_CHANNEL, "")
+
+    async def rings(self) -> AsyncGenerator[None, None]:
+        try:
+            async with self._redis.client.pubsub() as announcements:
+                await announcements.subscribe(_CHANNEL)
+                async for _ in announcements.listen():  # the first one says that it listens
+                    yield
+        except redis.RedisError as error:
+            raise Unavailable(f"{self._redis.name} does not answer.") from error
+
+    def _expires_at(self, event: NewsEvent) -> int:
+        return int(event.timestamp.timestamp()) + self._retention
 
 
 def _traced(what: str) -> AbstractContextManager[tracing.Span]:
@@ -125,8 +167,16 @@ def _feed(username: str) -> str:
     return f"feed:{username}"
 
 
+def _following(username: str) -> str:
+    return f"following:{username}"
+
+
+def _version(username: str) -> str:
+    return f"following:{username}:version"
+
+
 def _of_link(link_id: int) -> list[str]:
-    return [f"link:{link_id}:events", f"link:{link_id}:retracted"]
+    return [f"link:{link_id}", f"link:{link_id}:events"]
 
 
 def _encode(event: NewsEvent) -> bytes:

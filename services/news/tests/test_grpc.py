@@ -18,10 +18,19 @@ from delinkcious.news.v1 import news_pb2, news_pb2_grpc
 from delinkcious.testing.peers import auth_for, token_of
 from delinkcious.testing.serving_grpc import serving_grpc
 from news_service.grpc import news_grpc_service
-from news_service.manager import NewsDesk, NewsManager
+from news_service.manager import NewsManager
 from news_service.memory import InMemoryNewsStore
+from news_service.watch import Watchers
 
-from .conftest import FEED_SIZE, RETENTION, Graph, event_id, news_of
+from .conftest import (
+    FEED_SIZE,
+    RETENTION,
+    Graph,
+    desk_of,
+    event_id,
+    news_of,
+    rebuilder_of,
+)
 
 GATEWAY = "api-gateway"
 EVENTS = [news_of(number) for number in range(1, 6)]
@@ -34,10 +43,13 @@ def address(graph: Graph) -> Iterator[Address]:
 
     async def record_all() -> None:
         for news in EVENTS:
-            await NewsDesk(store, graph).record(news)
+            await desk_of(store, graph).record(news)
 
     asyncio.run(record_all())
-    service = news_grpc_service(NewsManager(store))
+    watchers = Watchers(limit=2, heartbeat=0.5)
+    service = news_grpc_service(
+        NewsManager(store, rebuilder_of(store, graph), watchers), watchers.close
+    )
     with serving_grpc(service, auth=auth_for(GATEWAY, "link-manager")) as address:
         yield address
 

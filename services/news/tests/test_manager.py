@@ -13,17 +13,7 @@ from news_service.domain import LinkNews
 from news_service.manager import NewsDesk, NewsManager
 from news_service.ports import NewsStore
 
-from .conftest import FEED_SIZE, RETENTION, Graph, event_id, news_of
-
-
-@pytest.fixture
-def manager(store: NewsStore) -> NewsManager:
-    return NewsManager(store)
-
-
-@pytest.fixture
-def desk(store: NewsStore, graph: Graph) -> NewsDesk:
-    return NewsDesk(store, graph)
+from .conftest import FEED_SIZE, RETENTION, Graph, desk_of, event_id, news_of
 
 
 async def titles(manager: NewsManager, username: str = "bob") -> list[str]:
@@ -191,11 +181,12 @@ class Vanishing(Graph):
 
 
 async def test_what_was_done_in_part_is_completed_when_it_comes_again(
-    store: NewsStore, manager: NewsManager
+    store: NewsStore, manager: NewsManager, graph: Graph
 ) -> None:
-    graph = Vanishing()
-    graph.followers = {"alice": ["bob", "carol", "dave"]}
-    desk = NewsDesk(store, graph)
+    graph.followers["alice"].append("dave")
+    vanishing = Vanishing()
+    vanishing.followers = graph.followers
+    desk = desk_of(store, vanishing)
     with pytest.raises(Unavailable):
         await desk.record(news_of(1))
     await desk.record(news_of(1))

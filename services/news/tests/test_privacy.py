@@ -7,25 +7,14 @@ import pytest
 from delinkcious.object_model.news import NewsEventType
 from news_service.domain import LinkNews
 from news_service.manager import NewsDesk, NewsManager
-from news_service.ports import NewsStore
 
-from .conftest import Graph, news_of
+from .conftest import news_of
 
-ADDED = news_of(1)
-UPDATED = news_of(2, event_type=NewsEventType.LINK_UPDATED)
-HIDDEN = news_of(3, event_type=NewsEventType.LINK_UPDATED, is_public=False)
-SHOWN = news_of(4, event_type=NewsEventType.LINK_UPDATED)
+ADDED = news_of(1, link_id=1)
+UPDATED = news_of(2, link_id=1, event_type=NewsEventType.LINK_UPDATED)
+HIDDEN = news_of(3, link_id=1, event_type=NewsEventType.LINK_UPDATED, is_public=False)
+SHOWN = news_of(4, link_id=1, event_type=NewsEventType.LINK_UPDATED)
 OTHER = news_of(5, link_id=2)
-
-
-@pytest.fixture
-def desk(store: NewsStore, graph: Graph) -> NewsDesk:
-    return NewsDesk(store, graph)
-
-
-@pytest.fixture
-def manager(store: NewsStore) -> NewsManager:
-    return NewsManager(store)
 
 
 async def seen(manager: NewsManager) -> list[str]:
@@ -80,8 +69,9 @@ async def test_a_page_is_full_whatever_was_taken_back_between(
 ) -> None:
     """News 2, 4, 6 and 8 are of a link that is made private."""
     for number in range(1, 10):
-        await desk.record(news_of(number, link_id=number % 2))
-    await desk.record(news_of(10, link_id=0, is_public=False))
+        event_type = NewsEventType.LINK_UPDATED
+        await desk.record(news_of(number, link_id=1 + number % 2, event_type=event_type))
+    await desk.record(news_of(10, link_id=1, is_public=False))
     first = await manager.get_news("bob", None, 3)
     second = await manager.get_news("bob", first.next_token, 3)
     assert [event.title for event in first.events] == ["News 9", "News 7", "News 5"]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from delinkcious.testing.running import running
 from delinkcious.testing.serving import serving
 from delinkcious.testing.settings import nats_settings, redis_settings
 from delinkcious.testing.waiting import eventually, free_port, wait_until
+from link_service.http import create_link_app
+from link_service.manager import LinkManager
+from link_service.memory import InMemoryLinkStore
 from social_graph_service.http import create_social_graph_app
 from social_graph_service.manager import SocialGraphManager
 from social_graph_service.memory import InMemoryFollowStore
@@ -32,35 +35,48 @@ pytestmark = pytest.mark.integration
 
 SERVICE = "news_service"
 SOCIAL_GRAPH = "social-graph-manager"
+LINK = "link-manager"
+PEERS = (SOCIAL_GRAPH, LINK)
 
 
-class SocialGraph:
-    """The social graph service, in which bob follows alice; served when a test wants it."""
+class Neighbours:
+    """The social graph service, in which bob follows alice, and the link service, which has a link
+    of hers; served when a test wants them.
+    """
 
     def __init__(self) -> None:
-        self.port = free_port()
-        manager = SocialGraphManager(InMemoryFollowStore())
-        manager.follow("alice", "bob")
+        self.social_graph_port, self.link_port = free_port(), free_port()
+        self.social_graph = SocialGraphManager(InMemoryFollowStore())
+        self.social_graph.follow("alice", "bob")
+        self.links = LinkManager(InMemoryLinkStore(), max_links_per_user=1000)
         # One secret for the pair: each has it under the other's name.
-        auth = MutualAuth({"news-manager": [token_of(SOCIAL_GRAPH)]})
-        self._app = create_social_graph_app(manager, auth)
+        auth = {peer: MutualAuth({"news-manager": [token_of(peer)]}) for peer in PEERS}
+        self._graph_app = create_social_graph_app(self.social_graph, auth[SOCIAL_GRAPH])
+        self._link_app = create_link_app(self.links, auth[LINK])
 
-    def served(self) -> AbstractContextManager[Address]:
-        return serving(self._app, self.port)
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        with (
+            serving(self._graph_app, self.social_graph_port),
+            serving(self._link_app, self.link_port),
+        ):
+            yield
 
 
 @pytest.fixture
-def social_graph() -> SocialGraph:
-    return SocialGraph()
+def neighbours() -> Neighbours:
+    return Neighbours()
 
 
 def settings(
-    folder: Path, redis: RedisAddress, broker: NatsAddress, social_graph: SocialGraph
+    folder: Path, redis: RedisAddress, broker: NatsAddress, neighbours: Neighbours
 ) -> dict[str, str]:
     return {
-        "MUTUAL_AUTH_FILE": str(auth_file(folder / "auth.yaml", "api-gateway", SOCIAL_GRAPH)),
+        "MUTUAL_AUTH_FILE": str(auth_file(folder / "auth.yaml", "api-gateway", *PEERS)),
         "SOCIAL_GRAPH_MANAGER_SERVICE_HOST": "127.0.0.1",
-        "SOCIAL_GRAPH_MANAGER_SERVICE_PORT": str(social_graph.port),
+        "SOCIAL_GRAPH_MANAGER_SERVICE_PORT": str(neighbours.social_graph_port),
+        "LINK_MANAGER_SERVICE_HOST": "127.0.0.1",
+        "LINK_MANAGER_SERVICE_PORT": str(neighbours.link_port),
         **redis_settings("NEWS_MANAGER_REDIS", redis),
         **nats_settings(broker),
     }
@@ -71,9 +87,9 @@ def env(
     tmp_path: Path,
     redis_address: RedisAddress,
     nats_address: NatsAddress,
-    social_graph: SocialGraph,
+    neighbours: Neighbours,
 ) -> dict[str, str]:
-    return settings(tmp_path, redis_address, nats_address, social_graph)
+    return settings(tmp_path, redis_address, nats_address, neighbours)
 
 
 @pytest.fixture
@@ -129,9 +145,9 @@ def titles(client: NewsClient) -> list[str]:
 
 
 async def test_what_people_do_with_links_becomes_news(
-    env: dict[str, str], client: NewsClient, publisher: Publisher, social_graph: SocialGraph
+    env: dict[str, str], client: NewsClient, publisher: Publisher, neighbours: Neighbours
 ) -> None:
-    with social_graph.served(), ServiceProcess(SERVICE, "work", env) as work:
+    with neighbours.served(), ServiceProcess(SERVICE, "work", env) as work:
         work.wait_ready()
         await publisher.publish(
             [
@@ -153,11 +169,11 @@ async def test_what_people_do_with_links_becomes_news(
 
 
 async def test_two_workers_side_by_side_write_each_event_once(
-    env: dict[str, str], client: NewsClient, publisher: Publisher, social_graph: SocialGraph
+    env: dict[str, str], client: NewsClient, publisher: Publisher, neighbours: Neighbours
 ) -> None:
     events = [event_of(number) for number in range(1, 201)]
     with (
-        social_graph.served(),
+        neighbours.served(),
         ServiceProcess(SERVICE, "work", env) as one,
         ServiceProcess(SERVICE, "work", env) as other,
     ):
@@ -169,33 +185,33 @@ async def test_two_workers_side_by_side_write_each_event_once(
 
 
 async def test_both_roles_start_before_their_servers_and_say_what_they_wait_for(
-    tmp_path: Path, social_graph: SocialGraph
+    tmp_path: Path, neighbours: Neighbours
 ) -> None:
     redis = EmbeddedRedis(tmp_path / "redis", free_port(), "secret", durable=False)
     broker = EmbeddedNats(tmp_path / "nats", free_port(), free_port())
-    env = settings(tmp_path, redis.address, broker.address, social_graph)
+    env = settings(tmp_path, redis.address, broker.address, neighbours)
     with (
         ServiceProcess(SERVICE, "serve", env) as serve,
         ServiceProcess(SERVICE, "work", env) as work,
     ):
         assert "redis" in serve.wait_not_ready()
-        wait_until(lambda: work.missing() == {"nats", "redis", SOCIAL_GRAPH}, 30)
+        wait_until(lambda: work.missing() == {"nats", "redis", *PEERS}, 30)
         with client_of(serve) as client, pytest.raises(Unavailable):
             client.get_news("bob")
         with running(redis, tmp_path / "redis.log"):
             serve.wait_ready()
-            wait_until(lambda: work.missing() == {"nats", SOCIAL_GRAPH})
+            wait_until(lambda: work.missing() == {"nats", *PEERS})
             with running(broker, tmp_path / "nats.log"):
-                wait_until(lambda: work.missing() == {SOCIAL_GRAPH})
-                with social_graph.served():
+                wait_until(lambda: work.missing() == set(PEERS))
+                with neighbours.served():
                     work.wait_ready()
 
 
 async def test_news_wait_for_what_is_away_and_come_when_it_is_back(
-    tmp_path: Path, nats_address: NatsAddress, publisher: Publisher, social_graph: SocialGraph
+    tmp_path: Path, nats_address: NatsAddress, publisher: Publisher, neighbours: Neighbours
 ) -> None:
     server = EmbeddedRedis(tmp_path / "redis", free_port(), "secret")
-    env = settings(tmp_path, server.address, nats_address, social_graph)
+    env = settings(tmp_path, server.address, nats_address, neighbours)
     with (
         running(server, tmp_path / "redis.log") as redis,
         ServiceProcess(SERVICE, "serve", env) as serve,
@@ -205,7 +221,7 @@ async def test_news_wait_for_what_is_away_and_come_when_it_is_back(
         await publisher.publish([event_of(1)])
         await eventually(lambda: "consumer_deferring" in work.output())
         redis.kill()
-        with social_graph.served(), client_of(serve) as client:
+        with neighbours.served(), client_of(serve) as client:
             wait_until(lambda: work.missing() == {"redis"})
             redis.start()
             serve.wait_ready()
@@ -213,9 +229,9 @@ async def test_news_wait_for_what_is_away_and_come_when_it_is_back(
 
 
 def test_both_roles_end_well_when_told_to_stop(
-    env: dict[str, str], serve: ServiceProcess, social_graph: SocialGraph
+    env: dict[str, str], serve: ServiceProcess, neighbours: Neighbours
 ) -> None:
-    with social_graph.served(), ServiceProcess(SERVICE, "work", env) as work:
+    with neighbours.served(), ServiceProcess(SERVICE, "work", env) as work:
         work.wait_ready()
         assert work.terminate() == 0
         assert work.logs()[-1]["event"] == "stopped"
@@ -249,7 +265,7 @@ def test_without_a_mutual_auth_file_it_does_not_start(role: str, env: dict[str, 
 def test_a_worker_without_a_token_for_the_social_graph_does_not_start(
     env: dict[str, str], tmp_path: Path
 ) -> None:
-    file = auth_file(tmp_path / "gateway-only.yaml", "api-gateway")
+    file = auth_file(tmp_path / "gateway-only.yaml", "api-gateway", LINK)
     with ServiceProcess(SERVICE, "work", {**env, "MUTUAL_AUTH_FILE": str(file)}) as process:
         assert process.wait() != 0
         assert "there is no token for social-graph-manager" in process.output()

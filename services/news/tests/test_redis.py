@@ -28,8 +28,9 @@ def store(redis: AsyncRedis) -> RedisNewsStore:
 
 
 async def publish(store: RedisNewsStore, number: int) -> None:
-    await store.publish(news_of(number))
-    await store.deliver(event_id(number), ["bob"])
+    entry = await store.tell(news_of(number), popular=False)
+    assert entry
+    await store.deliver([entry], ["bob"])
 
 
 async def test_every_key_goes_by_itself_in_the_end(
@@ -42,8 +43,9 @@ async def test_every_key_goes_by_itself_in_the_end(
     assert set(lifetimes) == {
         "feed:bob",
         f"event:{event_id(1)}",
+        "link:1",
         "link:1:events",
-        "link:2:retracted",
+        "link:2",
     }
     assert all(SECONDS - 60 < lifetime <= SECONDS for lifetime in lifetimes.values())
 
@@ -51,8 +53,9 @@ async def test_every_key_goes_by_itself_in_the_end(
 async def test_an_event_is_stored_once_however_many_read_it(
     store: RedisNewsStore, redis: AsyncRedis
 ) -> None:
-    await store.publish(news_of(1))
-    await store.deliver(event_id(1), [f"user{number}" for number in range(2500)])
+    entry = await store.tell(news_of(1), popular=False)
+    assert entry
+    await store.deliver([entry], [f"user{number}" for number in range(2500)])
     assert len(await redis.client.keys("event:*")) == 1
     assert len(await redis.client.keys("feed:*")) == 2500
 
@@ -63,7 +66,7 @@ async def test_a_server_that_forgot_the_scripts_is_told_them_again(
     await publish(store, 1)
     await redis.client.script_flush()
     await publish(store, 2)
-    assert len(await store.read(WHOLE_FEED, 20)) == 2
+    assert len((await store.read(WHOLE_FEED, 20)).events) == 2
 
 
 @pytest.fixture
@@ -107,7 +110,8 @@ async def test_it_comes_back_with_redis_and_what_redis_kept(
         assert not await can_publish(2)
         process.start()
         await eventually(lambda: can_publish(2))
-        assert [event.title for event in await store.read(WHOLE_FEED, 20)] == ["News 2", "News 1"]
+        feed = await store.read(WHOLE_FEED, 20)
+        assert [event.title for event in feed.events] == ["News 2", "News 1"]
 
 
 async def test_a_wrong_password_is_unavailable(redis_address: RedisAddress) -> None:

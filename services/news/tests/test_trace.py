@@ -13,10 +13,9 @@ from delinkcious.testing.addresses import NatsAddress
 from delinkcious.testing.spans import collected_spans
 from delinkcious.testing.waiting import eventually
 from news_service.events import TYPES, to_link_news
-from news_service.manager import NewsDesk
 from news_service.redis import RedisNewsStore
 
-from .conftest import FEED_SIZE, RETENTION, Graph
+from .conftest import FEED_SIZE, RETENTION, Graph, desk_of
 from .test_process import event_of
 
 pytestmark = pytest.mark.integration
@@ -26,7 +25,7 @@ async def test_the_event_is_the_parent_of_the_write(
     redis: AsyncRedis, nats_address: NatsAddress, graph: Graph
 ) -> None:
     store = RedisNewsStore(redis, feed_size=FEED_SIZE, retention=RETENTION)
-    desk = NewsDesk(store, graph)
+    desk = desk_of(store, graph)
 
     async def record(event: Event) -> None:
         await desk.record(to_link_news(event))
@@ -46,7 +45,7 @@ async def test_the_event_is_the_parent_of_the_write(
             await running
         found = {span.name: span for span in spans.get_finished_spans()}
     consumed = found["process links.added"]
-    assert parent_of(found["publish news"]) == parent_of(found["deliver news"]) == id_of(consumed)
+    assert parent_of(found["tell news"]) == parent_of(found["deliver news"]) == id_of(consumed)
     trace = request.get_span_context().trace_id
     assert {span.context.trace_id for span in found.values() if span.context} == {trace}
 

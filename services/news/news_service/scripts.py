@@ -1,0 +1,202 @@
+"""The Lua scripts of the news store; what the keys are is told in `news_service.redis`.
+
+What has to be decided and done as one step is one script. They name keys that follow from others,
+which needs all of them on one server (or a primary and its replicas).
+"""
+
+from typing import Final
+
+READ: Final = """
+-- KEYS: feed, following, popular. ARGV: bound, how many, whose events only (empty for everybody's)
+-- Returns whether it is known whom the reader follows, and the events' bodies.
+local feed, following, popular = unpack(KEYS)
+local bound, wanted, only = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local known = redis.call('SISMEMBER', following, '*')
+local follows = {}
+
+local function is_shown(author)
+    if only ~= '' and author ~= only then return false end
+    if known == 0 then return true end
+    if follows[author] == nil then
+        follows[author] = redis.call('SISMEMBER', following, author) == 1
+    end
+    return follows[author]
+end
+
+local sources = {feed}
+if only == '' then
+    for _, author in ipairs(redis.call('ZINTER', 2, following, popular)) do
+        sources[#sources + 1] = 'timeline:' .. author
+    end
+elseif redis.call('SISMEMBER', following, only) == 1 then
+    sources[2] = 'timeline:' .. only
+end
+
+local function newest(count)
+    if #sources == 1 then
+        return redis.call('ZREVRANGEBYLEX', feed, bound, '-', 'LIMIT', 0, count)
+    end
+    local merged, seen = {}, {}
+    for _, source in ipairs(sources) do
+        local entries = redis.call('ZREVRANGEBYLEX', source, bound, '-', 'LIMIT', 0, count)
+        for _, entry in ipairs(entries) do
+            if not seen[entry] then
+                seen[entry] = true
+                merged[#merged + 1] = entry
+            end
+        end
+    end
+    table.sort(merged, function(one, other) return one > other end)
+    return merged
+end
+
+local found = {}
+while #found < wanted do
+    local count = math.max(wanted - #found, 50)
+    local entries = newest(count)
+    -- Behind the first `count`, a source may have what was not asked for.
+    local last = math.min(count, #entries)
+    if last == 0 then break end
+    local keys = {}
+    for i = 1, last do
+        if is_shown(entries[i]:sub(38)) then keys[#keys + 1] = 'event:' .. entries[i]:sub(1, 36) end
+    end
+    if #keys > 0 then
+        for _, body in ipairs(redis.call('MGET', unpack(keys))) do
+            if body and #found < wanted then found[#found + 1] = body end
+        end
+    end
+    bound = '(' .. entries[last]
+end
+return {known, found}
+"""
+
+_RETRACT: Final = """
+local function retract(link, events, id, retention)
+    local last = redis.call('HGET', link, 'retracted') or ''
+    if last < id then last = id end
+    redis.call('HSET', link, 'retracted', last)
+    redis.call('EXPIRE', link, retention)
+    local before = '(' .. last
+    for _, old in ipairs(redis.call('ZRANGEBYLEX', events, '-', before)) do
+        redis.call('DEL', 'event:' .. old)
+    end
+    redis.call('ZREMRANGEBYLEX', events, '-', before)
+end
+"""
+
+RETRACT: Final = f"""
+-- KEYS: link, its events. ARGV: id, retention
+{_RETRACT}
+retract(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
+"""
+
+_TRIM: Final = """
+local function add(set, size, retention, members)
+    if redis.call('ZADD', set, unpack(members)) > 0 then
+        redis.call('ZREMRANGEBYRANK', set, 0, -size - 1)
+        redis.call('EXPIRE', set, retention)
+    end
+end
+"""
+
+TELL: Final = f"""
+-- KEYS: link, its events, timeline, popular
+-- ARGV: id, body, when it expires, retention, kind, author, now if popular or empty, feed size
+-- Returns the id under which it is told, or nothing.
+{_RETRACT}
+{_TRIM}
+local link, events, timeline, popular = unpack(KEYS)
+local own, body, expires_at, retention, kind, author, now, size = unpack(ARGV)
+local id = own
+-- A link is added once: what the link service told of it before stays.
+if kind == 'link_added' then id = redis.call('HGET', link, 'added') or own end
+if id < (redis.call('HGET', link, 'retracted') or '') then return false end
+if kind == 'link_added' then redis.call('HSET', link, 'added', id) end
+if kind == 'link_deleted' then retract(link, events, id, retention) end
+if id == own then redis.call('SET', 'event:' .. id, body, 'EXAT', expires_at) end
+redis.call('ZADD', events, 0, id)
+redis.call('EXPIRE', events, retention)
+redis.call('EXPIRE', link, retention)
+if now ~= '' then
+    add(timeline, tonumber(size), retention, {{0, id .. ' ' .. author}})
+    redis.call('ZADD', popular, now + retention, author)
+    redis.call('ZREMRANGEBYSCORE', popular, '-inf', now)
+    redis.call('EXPIRE', popular, retention)
+end
+return id
+"""
+
+RECOVER: Final = """
+-- ARGV: retention, then for each link: its id, the id of what is told, its body, when it expires
+-- Returns for each link the id of what is told of it, or an empty string.
+local retention, told = ARGV[1], {}
+for i = 2, #ARGV, 4 do
+    local link = 'link:' .. ARGV[i]
+    local events = link .. ':events'
+    local known = redis.call('HGET', link, 'added')
+    local id = known or ARGV[i + 1]
+    if id < (redis.call('HGET', link, 'retracted') or '') then
+        id = redis.call('ZREVRANGEBYLEX', events, '+', '-', 'LIMIT', 0, 1)[1] or ''
+    elseif not known then
+        redis.call('HSET', link, 'added', id)
+        redis.call('SET', 'event:' .. id, ARGV[i + 2], 'EXAT', ARGV[i + 3])
+        redis.call('ZADD', events, 0, id)
+        redis.call('EXPIRE', events, retention)
+        redis.call('EXPIRE', link, retention)
+    end
+    told[#told + 1] = id
+end
+return told
+"""
+
+DELIVER: Final = f"""
+-- KEYS: feeds. ARGV: feed size, retention, then the entries
+{_TRIM}
+local members = {{}}
+for i = 3, #ARGV do
+    members[#members + 1] = 0
+    members[#members + 1] = ARGV[i]
+end
+for _, feed in ipairs(KEYS) do add(feed, tonumber(ARGV[1]), ARGV[2], members) end
+"""
+
+FOLLOW: Final = """
+-- KEYS: the pair, following, its version, feed. ARGV: id, author, whether it begins, retention
+-- Returns whether it is so, as far as is known.
+local pair, following, version, feed = unpack(KEYS)
+local id, author, begins, retention = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4]
+if id < (redis.call('GET', pair) or '') then return 0 end
+redis.call('SET', pair, id, 'EX', retention)
+redis.call('INCR', version)
+redis.call('EXPIRE', version, retention)
+if begins then
+    redis.call('SADD', following, author)
+    redis.call('EXPIRE', following, retention)
+else
+    redis.call('SREM', following, author)
+    for _, entry in ipairs(redis.call('ZRANGE', feed, 0, -1)) do
+        if entry:sub(38) == author then redis.call('ZREM', feed, entry) end
+    end
+end
+return 1
+"""
+
+KNOW: Final = """
+-- KEYS: following, its version, feed. ARGV: the version that it had, retention, then the authors
+-- Returns whether it still had that version.
+local following, version, feed = unpack(KEYS)
+if (redis.call('GET', version) or '') ~= ARGV[1] then return 0 end
+redis.call('DEL', following)
+redis.call('SADD', following, '*')
+for i = 3, #ARGV, 1000 do
+    redis.call('SADD', following, unpack(ARGV, i, math.min(i + 999, #ARGV)))
+end
+redis.call('EXPIRE', following, ARGV[2])
+for _, entry in ipairs(redis.call('ZRANGE', feed, 0, -1)) do
+    if redis.call('SISMEMBER', following, entry:sub(38)) == 0 then
+        redis.call('ZREM', feed, entry)
+    end
+end
+return 1
+"""
