@@ -12,6 +12,7 @@ from typing import Final
 from api_gateway import authentication, docs, headers
 from api_gateway.account import add_account, add_tokens
 from api_gateway.cookies import LoginCookie
+from api_gateway.deletion import add_deletion, add_export_of_account
 from api_gateway.export import add_export
 from api_gateway.feeds import add_address_of_news, add_feed_of_links, add_feed_of_news
 from api_gateway.github import IdentityProvider
@@ -19,6 +20,7 @@ from api_gateway.imports import add_imports, add_start_of_imports
 from api_gateway.links import add_changes_of_links, add_lists_of_links
 from api_gateway.login import Login, add_login
 from api_gateway.news import add_news
+from api_gateway.personal_data import PersonalData
 from api_gateway.sessions import Sessions
 from api_gateway.social import add_changes_of_following, add_lists_of_users
 from api_gateway.tags import add_tags
@@ -46,6 +48,11 @@ class Managers:
     news: NewsManager
     imports: ImportManager
 
+    @property
+    def personal_data(self) -> PersonalData:
+        """Everything that a person has here."""
+        return PersonalData(self.users, self.social_graph, self.links, self.imports, self.news)
+
 
 def create_gateway_app(
     managers: Managers,
@@ -67,6 +74,7 @@ def create_gateway_app(
     add_login(app, Login(managers.users, provider, cookie, public_url))
     add_account(app, managers.users, sessions)
     add_tokens(app, managers.users, sessions)
+    add_deletion(app, managers.users, sessions)
     add_lists_of_links(app, managers.links, managers.users)
     add_changes_of_links(app, managers.links)
     add_tags(app, managers.links)
@@ -74,6 +82,7 @@ def create_gateway_app(
     add_start_of_imports(app, managers.imports, slots)
     add_imports(app, managers.imports)
     add_export(app, managers.imports, slots)
+    add_export_of_account(app, managers.personal_data, slots)
     add_lists_of_users(app, managers.social_graph)
     add_changes_of_following(app, managers.social_graph, managers.users)
     add_news(app, managers.news)

@@ -43,6 +43,13 @@ _IMPORT: Final = {
     "created_at": "2026-11-20T09:30:00Z",
     "finished_at": None,
 }
+_USER: Final = {
+    "username": "alice",
+    "name": "Alice",
+    "email": "alice@example.com",
+    "created_at": "2026-11-20T09:30:00Z",
+}
+_DELETION: Final = "6f9619ff-8b86-4011-b42d-00c04fc964ff"
 
 EXAMPLES: Final[dict[str, Any]] = {
     "Login": {
@@ -53,11 +60,30 @@ EXAMPLES: Final[dict[str, Any]] = {
         "name": "Alice",
         "email": "alice@example.com",
     },
-    "User": {
-        "username": "alice",
-        "name": "Alice",
-        "email": "alice@example.com",
-        "created_at": "2026-11-20T09:30:00Z",
+    "User": _USER,
+    "ConfirmDeletion": {"username": "alice"},
+    "Deletion": {
+        "id": _DELETION,
+        "status": "running",
+        "requested_at": "2026-11-20T09:30:00Z",
+        "finished_at": None,
+        "services": {
+            "link-manager": None,
+            "news-manager": "2026-11-20T09:30:01Z",
+            "social-graph-manager": "2026-11-20T09:30:01Z",
+        },
+    },
+    "PersonalData": {
+        "exported_at": "2026-11-20T09:30:00Z",
+        "account": _USER,
+        "news_feed": {"created_at": None},
+        "sessions": [{"created_at": "2026-11-20T09:30:00Z", "expires_at": "2026-12-20T09:30:00Z"}],
+        "tokens": [_TOKEN],
+        "following": ["bob"],
+        "followers": ["bob", "carol"],
+        "links": [_CHECKED],
+        "imports": [_IMPORT],
+        "news": [],
     },
     "CreateToken": {key: _TOKEN[key] for key in ("name", "scopes", "expires_at")},
     "NewApiToken": {**_TOKEN, "token": "…"},

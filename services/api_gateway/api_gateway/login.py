@@ -13,7 +13,13 @@ from api_gateway.authentication import public
 from api_gateway.base_url import base_url
 from api_gateway.cookies import LoginCookie, PendingLogin
 from api_gateway.github import IdentityProvider
-from delinkcious.errors import InvalidArgument, PermissionDenied, Unauthenticated, Unavailable
+from delinkcious.errors import (
+    FailedPrecondition,
+    InvalidArgument,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+)
 from delinkcious.http import observe
 from delinkcious.http.app import RestApp, json_response
 from delinkcious.http.decode import QUERY, reads
@@ -193,12 +199,13 @@ def add_login(app: RestApp, login: Login) -> None:
     @app.doc(
         tags=["Login"],
         operation_id="finishLogin",
-        responses=_LOGGED_IN | problems(Unauthenticated, PermissionDenied),
+        responses=_LOGGED_IN | problems(Unauthenticated, PermissionDenied, FailedPrecondition),
     )
     def finish_login(answer: FinishLogin) -> Response:
         """Finish a login.
 
         Where GitHub sends the browser back. Registers the user, or brings name and e-mail address
-        up to date, and opens a session.
+        up to date, and opens a session. Whose account is being deleted has to wait until that is
+        done.
         """
         return login.finish(answer)

@@ -19,7 +19,7 @@ from delinkcious.http.app import RestApp, create_app
 
 PUBLIC = {
     "openapi.spec", "show_docs", "go_to_docs", "start_login", "finish_login",
-    "get_feed_of_links", "get_feed_of_news",
+    "get_feed_of_links", "get_feed_of_news", "get_deletion",
 }  # fmt: skip
 
 

@@ -76,6 +76,17 @@ def visitor(app: RestApp, github_itself: RunningProvider) -> Visitor:
     return Visitor(app.test_client(), github_itself)
 
 
+def test_whose_account_is_being_deleted_is_told_to_wait(
+    visitor: Visitor, users: UserManager
+) -> None:
+    visitor.login()
+    users.delete_account("alice")
+    answer = visitor.login()
+    assert (answer.status_code, answer.content_type) == (409, "application/problem+json")
+    assert "being deleted" in answer.text
+    assert not answer.headers.get("Set-Cookie", "").startswith("session=dls_")
+
+
 def cookie(response: Response, name: str) -> str:
     (found,) = [c for c in response.headers.getlist("Set-Cookie") if c.startswith(f"{name}=")]
     return found

@@ -148,6 +148,7 @@ def test_everything_sent_or_answered_as_a_whole_has_an_example(document: Any) ->
             assert reference.rpartition("/")[2] in EXAMPLES
 
 
+DELETION = "how far a deletion is"
 SECRET_ADDRESS = "the secret address of a feed"
 LINK = {"json": {"url": URL, "tags": ["a"]}}
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
@@ -225,6 +226,15 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/logout", {}),
     ("POST", "/logout", {}),
 ]
+LAST_CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    ("GET", "/v1/me/export", {}),
+    ("DELETE", "/v1/me", {}),
+    ("DELETE", "/v1/me", {"json": {"username": "alice"}}),
+    ("DELETE", "/v1/me", {"json": {"username": "bob"}}),
+    ("GET", "/v1/me", {}),
+    ("GET", "/v1/deletions/x", {}),
+    ("GET", DELETION, {}),
+]
 
 
 def operation_for(app: RestApp, document: Any, method: str, path: str) -> Any:
@@ -251,13 +261,17 @@ def test_what_is_answered_is_what_it_says(
 ) -> None:
     seen = set()
     feed = ""
-    for method, template, options in CALLS:
-        path = template.replace(SECRET_ADDRESS, feed)
-        response = alice.call(method, path, **options)
+    calls = [*((alice, *call) for call in CALLS), *((bob, *call) for call in LAST_CALLS)]
+    deletion = ""
+    for caller, method, template, options in calls:
+        path = template.replace(SECRET_ADDRESS, feed).replace(DELETION, deletion)
+        response = caller.call(method, path, **options)
         operation = operation_for(app, document, method, path)
         check(document, operation, response)
         if operation["operationId"] == "createNewsFeed" and response.json:
             feed = urlsplit(response.json["url"]).path
+        if operation["operationId"] == "deleteMe":
+            deletion = response.headers.get("Location", "")
         seen.add((operation["operationId"], str(response.status_code)))
     good = {
         (operation["operationId"], status)
