@@ -44,7 +44,7 @@ class Published:
 
 
 async def read_all(address: NatsAddress) -> list[Published]:
-    """Returns every event that the broker holds; no dead letters."""
+    """Returns every event that the broker holds: no dead letters, and no noise that tests made."""
     client = await nats.connect(address.url)
     try:
         jetstream = client.jetstream()
@@ -53,6 +53,7 @@ async def read_all(address: NatsAddress) -> list[Published]:
             for stream in STREAMS
             if stream is not DEAD_LETTERS
             for message in await _messages(jetstream, stream.name)
+            if "ce-specversion" in (message.headers or {})
         ]
     finally:
         await client.close()

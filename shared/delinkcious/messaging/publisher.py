@@ -147,5 +147,7 @@ def _has_no_stream(ack: asyncio.Future[PubAck]) -> bool:
 
 
 def _count(events: Sequence[Event], acknowledged: set[str]) -> None:
-    for (type_, safe), number in Counter((e.type, e.id in acknowledged) for e in events).items():
-        (PUBLISHED if safe else NOT_PUBLISHED).labels(type_).inc(number)
+    safe = Counter(event.type for event in events if event.id in acknowledged)
+    for type_, number in Counter(event.type for event in events).items():
+        PUBLISHED.labels(type_).inc(safe[type_])
+        NOT_PUBLISHED.labels(type_).inc(number - safe[type_])  # from zero on
