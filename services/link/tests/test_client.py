@@ -68,6 +68,23 @@ def test_a_link_makes_the_whole_way_there_and_back(
     assert client.get_links(LinkQuery("alice")).links == []
 
 
+def test_links_are_checked_by_their_url_or_by_their_ids(
+    client: links.LinkManager, manager: LinkManager
+) -> None:
+    added = client.add_link("alice", NewLink(URL))
+    assert client.check_links("alice", url=URL) == 1
+    assert client.check_links("alice", ids=[added.id, added.id + 1]) == 1
+    with pytest.raises(NotFound):
+        client.check_links("bob", url=URL)
+    with pytest.raises(InvalidArgument):
+        client.check_links("alice")
+    manager.record_check(CheckResult(URL, "timeout", None, datetime.now(UTC)))
+    manager.record_check(CheckResult(URL, "ok", 200, datetime.now(UTC)))
+    last = client.get_links(LinkQuery("alice")).links[0].last_check
+    assert last
+    assert (last.outcome, last.attempts) == ("ok", 2)
+
+
 def test_every_filter_makes_the_way(client: links.LinkManager) -> None:
     client.add_link("alice", NewLink(URL, "One", "first", ("a", "b")))
     client.add_link("alice", NewLink("https://b.example/", tags=("a",)))
