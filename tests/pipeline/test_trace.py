@@ -38,7 +38,9 @@ from link_service.postgres import PostgresLinkStore
 from news_service.events import TYPES, to_link_news
 from news_service.followers import SocialGraphFollowers
 from news_service.manager import NewsDesk
+from news_service.rebuild import Rebuilder
 from news_service.redis import RedisNewsStore
+from news_service.sources import RemoteSources
 from social_graph_service.manager import SocialGraphManager
 from social_graph_service.memory import InMemoryFollowStore
 from user_service.manager import UserManager
@@ -93,21 +95,26 @@ async def workers(
     link_db: PostgresAddress, nats: NatsAddress, redis: AsyncRedis, graph: SocialGraphManager
 ) -> AsyncIterator[None]:
     """What the workers of the link and news services run: the relay and the consumer."""
-    desk = NewsDesk(RedisNewsStore(redis, feed_size=10, retention=DAY), SocialGraphFollowers(graph))
+    database = Database("link-db", link_db)
+    store = RedisNewsStore(redis, feed_size=10, retention=DAY)
+    sources = RemoteSources(graph, LinkManager(PostgresLinkStore(database), max_links_per_user=10))
+    rebuilder = Rebuilder(store, sources, feed_size=10)
+    desk = NewsDesk(store, SocialGraphFollowers(graph, 10), rebuilder, fanout_limit=9)
 
     async def record(event: Event) -> None:
         await desk.record(to_link_news(event))
 
     async with (
-        AsyncDatabase("link-db", link_db) as database,
+        AsyncDatabase("link-db", link_db) as relayed,
         Broker(nats.host, nats.port, "test") as broker,
     ):
-        relay = Relay(database.pool, Publisher(broker), "/link-manager")
+        relay = Relay(relayed.pool, Publisher(broker), "/link-manager")
         consumer = Consumer(
             broker, stream=LINKS, name="news-links", subjects=list(TYPES), handle=record
         )
         async with running(relay.run, consumer.run):
             yield
+    database.close()
 
 
 @asynccontextmanager
