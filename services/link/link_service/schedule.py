@@ -53,11 +53,11 @@ _COUNTED: Final = 100_000
 # One worker at a time: two that count at once would each ask for as many as there is room for.
 _LOCK: Final = "SELECT pg_try_advisory_xact_lock(%s)"
 _LOCK_KEY: Final = 0x636865636B73  # "checks"
-_UNANSWERED: Final = """
+UNANSWERED: Final = """
     SELECT host, count(*), count(*) FILTER (WHERE check_urgent) FROM urls
     WHERE check_asked_at > now() - %(patience)s GROUP BY host
 """
-_DUE: Final = """
+DUE: Final = """
     SELECT id, host FROM urls
     WHERE check_urgent = %(urgent)s AND check_due_at <= now() AND host <> ALL(%(full)s)
       AND (check_asked_at IS NULL OR check_asked_at <= now() - %(patience)s)
@@ -72,7 +72,7 @@ _ASK: Final = """
     RETURNING u.id, u.url, u.title IS NULL AND EXISTS (
         SELECT FROM links l WHERE l.url_id = u.id AND l.title = '')
 """
-_OVERDUE: Final = """
+OVERDUE: Final = """
     SELECT count(*), coalesce(extract(epoch FROM now() - min(check_due_at)), 0)::float
     FROM (SELECT check_due_at FROM urls WHERE check_urgent = %(urgent)s AND check_due_at <= now()
           ORDER BY check_due_at LIMIT %(limit)s) due
@@ -126,7 +126,7 @@ class Schedule:
         with self._database.connection() as connection:
             for urgent, label in ((True, "yes"), (False, "no")):
                 parameters = {"urgent": urgent, "limit": _COUNTED}
-                ((number, age),) = connection.execute(_OVERDUE, parameters).fetchall()
+                ((number, age),) = connection.execute(OVERDUE, parameters).fetchall()
                 metrics.DUE.labels(label).set(number)
                 metrics.OVERDUE.labels(label).set(age)
 
@@ -163,7 +163,7 @@ class _Room:
     @classmethod
     def left(cls, connection: Connection[Any]) -> "_Room":
         """Returns what the checks leave that have not been answered."""
-        rows = connection.execute(_UNANSWERED, {"patience": PATIENCE}).fetchall()
+        rows = connection.execute(UNANSWERED, {"patience": PATIENCE}).fetchall()
         urgent = sum(row[2] for row in rows)
         others = sum(row[1] for row in rows) - urgent
         return cls(urgent, others, Counter({host: number for host, number, _ in rows}))
@@ -176,7 +176,7 @@ class _Room:
         chosen: list[int] = []
         while self._left[urgent] > 0:
             candidates = connection.execute(
-                _DUE,
+                DUE,
                 {
                     "urgent": urgent,
                     "full": [host for host, n in self._of_hosts.items() if n >= PER_HOST],

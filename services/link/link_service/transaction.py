@@ -34,7 +34,7 @@ _RESERVE: Final = """
 _RELEASE: Final = "UPDATE collections SET link_count = link_count - %s WHERE username = %s"
 # The check is asked for at once, unless the host has enough to answer. (Adds at the same time may
 # count the same ones: a few more do no harm.)
-_SAVE_URL: Final = """
+SAVE_URL: Final = """
     INSERT INTO urls (digest, url, host, check_urgent, check_due_at, check_asked_at)
     SELECT %(digest)s, %(url)s, %(host)s, true,
            CASE WHEN busy THEN now() ELSE now() + %(patience)s END,
@@ -183,7 +183,7 @@ class PostgresLinkTransaction:
             if known:
                 return SavedUrl(known[0], asks=False, title=known[1])
             saved = self._connection.execute(
-                _SAVE_URL,
+                SAVE_URL,
                 {
                     "digest": digest,
                     "url": url,

@@ -12,7 +12,9 @@ from delinkcious.testing.databases import Databases
 from link_service.domain import title_key, url_digest
 from link_service.postgres import CHANGES, LOOKUP, TAGS
 from link_service.queries import page_of_links, page_token, time_key
+from link_service.schedule import DUE, OVERDUE, PATIENCE, PER_HOST, UNANSWERED
 from link_service.search import search_vector
+from link_service.transaction import SAVE_URL
 
 Parameters = Mapping[str, object] | list[object]
 
@@ -136,3 +138,12 @@ def test_the_other_lists(filled: Database) -> None:
     check(plan(filled, LOOKUP.encode(), lookup), "urls_digest_key", "links_of_url")
     changes = {"username": "user-1", "version": 5, "id": 5, "limit": 100}
     check(plan(filled, CHANGES.encode(), changes), "links_changed", "tombstones_pkey")
+
+
+def test_the_schedule_of_checks(filled: Database) -> None:
+    due = {"urgent": False, "full": ["site-1.example"], "patience": PATIENCE, "limit": 10}
+    for statement in (DUE, OVERDUE):
+        check(plan(filled, statement.encode(), due), "urls_due")
+    check(plan(filled, UNANSWERED.encode(), due), "urls_asked")
+    new = {"digest": b"x" * 32, "url": "u", "host": "h", "patience": PATIENCE, "per_host": PER_HOST}
+    check(plan(filled, SAVE_URL.encode(), new), "urls_asked")
