@@ -1,0 +1,165 @@
+"""Feeds of which the store knows nothing: rebuilt when read, and by command; on both stores."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from delinkcious.errors import Unavailable
+from delinkcious.object_model.links import MAX_AUTHORS, PublicLink
+from delinkcious.object_model.news import NewsEventType
+from news_service.domain import LinkNews
+from news_service.manager import NewsDesk, NewsManager
+from news_service.ports import NewsStore
+
+from .conftest import FEED_SIZE, Graph, follow_of, news_of, rebuilder_of
+
+
+@pytest.fixture
+def graph() -> Graph:
+    """Bob and carol follow alice, bob follows eve; both have links."""
+    graph = Graph()
+    graph.followers = {"alice": ["bob", "carol"], "eve": ["bob"]}
+    for number in range(1, 5):
+        graph.add_link(number, "alice" if number % 2 else "eve")
+    graph.add_link(5, "somebody else")
+    return graph
+
+
+async def titles(manager: NewsManager, username: str = "bob") -> list[str]:
+    return [event.title for event in (await manager.get_news(username)).events]
+
+
+async def test_who_reads_a_feed_that_is_not_known_reads_it_rebuilt(
+    manager: NewsManager, graph: Graph
+) -> None:
+    assert await titles(manager) == ["Link 4", "Link 3", "Link 2", "Link 1"]
+    assert await titles(manager, "carol") == ["Link 3", "Link 1"]
+    assert await titles(manager, "dave") == []
+    await titles(manager)
+    assert graph.rebuilds == 3
+
+
+async def test_the_author_adds_links_when_they_were_added(
+    manager: NewsManager, graph: Graph
+) -> None:
+    page = await manager.get_news("carol")
+    assert [(event.event_type, event.username, event.timestamp) for event in page.events] == [
+        (NewsEventType.LINK_ADDED, "alice", link.added_at)
+        for link in sorted(graph.links, key=lambda link: link.id, reverse=True)
+        if link.author == "alice"
+    ]
+
+
+async def test_pages_of_what_was_rebuilt_follow_one_another(manager: NewsManager) -> None:
+    first = await manager.get_news("bob", None, 3)
+    second = await manager.get_news("bob", first.next_token, 3)
+    assert [event.title for event in (*first.events, *second.events)] == [
+        "Link 4",
+        "Link 3",
+        "Link 2",
+        "Link 1",
+    ]
+
+
+async def test_a_feed_is_rebuilt_to_its_size(manager: NewsManager, graph: Graph) -> None:
+    for number in range(10, 10 + FEED_SIZE):
+        graph.add_link(number)
+    found = await titles(manager)
+    assert found == [f"Link {number}" for number in range(9 + FEED_SIZE, 9, -1)]
+
+
+async def test_it_is_rebuilt_once_for_all_who_want_it_at_the_same_time(
+    manager: NewsManager, graph: Graph
+) -> None:
+    found = await asyncio.gather(*(titles(manager) for _ in range(5)))
+    assert {tuple(each) for each in found} == {("Link 4", "Link 3", "Link 2", "Link 1")}
+    assert graph.rebuilds == 1
+
+
+async def test_what_can_not_be_rebuilt_now_shows_what_there_is_and_is_rebuilt_later(
+    manager: NewsManager, desk: NewsDesk, graph: Graph
+) -> None:
+    graph.is_away = True
+    await desk.record(news_of(900, link_id=900))
+    assert await titles(manager) == ["News 900"]
+    graph.is_away = False
+    assert await titles(manager) == ["Link 4", "Link 3", "Link 2", "Link 1", "News 900"]
+
+
+async def test_news_that_come_before_and_after_are_there_once(
+    manager: NewsManager, desk: NewsDesk
+) -> None:
+    await desk.record(news_of(901, link_id=1))
+    assert await titles(manager) == ["Link 4", "Link 3", "Link 2", "News 901"]
+    await desk.record(news_of(903, link_id=3))
+    assert await titles(manager) == ["Link 4", "Link 3", "Link 2", "News 901"]
+
+
+async def test_what_is_hidden_or_deleted_stays_so(
+    store: NewsStore, manager: NewsManager, desk: NewsDesk, graph: Graph
+) -> None:
+    await titles(manager)
+    last = "ffffffff-ffff-7fff-8fff-fffffffffff"
+    await desk.record(_at(f"{last}0", link_id=3, is_public=False))
+    await desk.record(_at(f"{last}1", link_id=1, event_type=NewsEventType.LINK_DELETED))
+    await rebuilder_of(store, graph).rebuild("bob")
+    assert await titles(manager) == ["deleted", "Link 4", "Link 2"]
+
+
+async def test_who_follows_somebody_meanwhile_is_asked_for_again(
+    store: NewsStore, manager: NewsManager, desk: NewsDesk, graph: Graph
+) -> None:
+    class Slow(Graph):
+        async def latest(self, authors: Sequence[str], limit: int) -> Sequence[PublicLink]:
+            if self.rebuilds == 1:
+                graph.followers["eve"] = []
+                await desk.follow(follow_of(1, author="eve", follows=False))
+            return await super().latest(authors, limit)
+
+    slow = Slow()
+    slow.links, slow.followers = graph.links, graph.followers
+    await rebuilder_of(store, slow).rebuild("bob")
+    assert slow.rebuilds == 2
+    assert await titles(manager) == ["Link 3", "Link 1"]
+    assert graph.rebuilds == 0
+
+
+async def test_entries_of_those_who_are_not_followed_leave(
+    store: NewsStore, manager: NewsManager, desk: NewsDesk, graph: Graph
+) -> None:
+    await desk.record(news_of(900))
+    await titles(manager)
+    graph.followers["alice"] = ["carol"]
+    await rebuilder_of(store, graph).rebuild("bob")
+    assert await titles(manager) == ["Link 4", "Link 2"]
+
+
+async def test_all_feeds_are_rebuilt_by_one_command(
+    store: NewsStore, manager: NewsManager, graph: Graph
+) -> None:
+    assert await rebuilder_of(store, graph).rebuild_all() == 2
+    graph.is_away = True
+    assert await titles(manager, "carol") == ["Link 3", "Link 1"]
+    with pytest.raises(Unavailable):
+        await rebuilder_of(store, graph).rebuild_all()
+
+
+async def test_many_authors_are_asked_for_in_groups(store: NewsStore) -> None:
+    groups: list[int] = []
+
+    class Crowd(Graph):
+        async def latest(self, authors: Sequence[str], limit: int) -> Sequence[PublicLink]:
+            groups.append(len(authors))
+            return await super().latest(authors, limit)
+
+    crowd = Crowd()
+    crowd.followers = {f"author{number}": ["bob"] for number in range(MAX_AUTHORS + 7)}
+    await rebuilder_of(store, crowd).rebuild("bob")
+    assert groups == [MAX_AUTHORS, 7]
+
+
+def _at(event_id: str, **fields: object) -> LinkNews:
+    news = news_of(1, **fields)  # type: ignore[arg-type]
+    return replace(news, event=replace(news.event, id=event_id, title="deleted"))
