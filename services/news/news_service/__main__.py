@@ -11,10 +11,12 @@ from delinkcious.clients.links import LinkClient
 from delinkcious.clients.social_graph import SocialGraphClient
 from delinkcious.config import Address
 from delinkcious.dead_letters import dead_letters
+from delinkcious.deletion import DELETED as USER_DELETED
 from delinkcious.errors import Unavailable
 from delinkcious.http.client import HttpClient
 from delinkcious.messaging.event import Event
-from delinkcious.messaging.streams import GRAPH, LINKS
+from delinkcious.messaging.publisher import EventPublisher
+from delinkcious.messaging.streams import GRAPH, LINKS, USERS
 from delinkcious.redis import AsyncRedis
 from delinkcious.service import Command, Runtime, StartError, run
 from delinkcious.worker import Subscription, run_worker
@@ -31,6 +33,7 @@ from news_service.events import (
 from news_service.followers import SocialGraphFollowers
 from news_service.grpc import news_grpc_service
 from news_service.manager import NewsDesk, NewsManager
+from news_service.purge import PURGES, NewsPurge
 from news_service.rebuild import Rebuilder
 from news_service.redis import RedisNewsStore
 from news_service.sources import RemoteSources
@@ -107,13 +110,15 @@ async def work(runtime: Runtime[NewsSettings]) -> None:
         async def follow(event: Event) -> None:
             await desk.follow(to_follow_news(event))
 
-        await run_worker(
-            runtime,
-            subscriptions=[
+        def subscriptions(publisher: EventPublisher) -> list[Subscription]:
+            purge = NewsPurge(store, publisher)
+            return [
                 Subscription(LINKS, LINK_NEWS, list(TYPES), record),
                 Subscription(GRAPH, FOLLOW_NEWS, [FOLLOWED, UNFOLLOWED], follow),
-            ],
-        )
+                Subscription(USERS, PURGES, [USER_DELETED], purge.handle),
+            ]
+
+        await run_worker(runtime, subscriptions=subscriptions)
 
 
 async def rebuild(runtime: Runtime[NewsSettings], given: Namespace) -> None:
@@ -143,6 +148,6 @@ if __name__ == "__main__":
         roles={"serve": serve, "work": work},
         commands={
             "rebuild": Command(_what_to_rebuild, rebuild),
-            "dead-letters": dead_letters([LINK_NEWS, FOLLOW_NEWS]),
+            "dead-letters": dead_letters([LINK_NEWS, FOLLOW_NEWS, PURGES]),
         },
     )

@@ -81,6 +81,11 @@ class Feed:
     is_known: bool
 
 
+def first_id(at: datetime) -> str:
+    """Returns the id before which are those of everything that happened before this moment."""
+    return str(UUID(int=max(0, (at - _EPOCH) // (1000 * _MICROSECOND)) << 80))
+
+
 def recovered(link: PublicLink) -> LinkNews:
     """Returns what was told when a link was added, as far as the link service can tell.
 

@@ -9,8 +9,9 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from delinkcious.deletion import DeletedUser
 from delinkcious.object_model.news import NewsEvent, NewsEventType
-from news_service.domain import Entry, Feed, FeedQuery, FollowNews, LinkNews
+from news_service.domain import Entry, Feed, FeedQuery, FollowNews, LinkNews, first_id
 
 
 @dataclass
@@ -37,6 +38,8 @@ class InMemoryNewsStore:
         self._pairs: dict[tuple[str, str], str] = {}
         self._events: dict[str, NewsEvent] = {}
         self._links: dict[int, _Link] = defaultdict(_Link)
+        self._deleted: dict[str, str] = {}
+        self._purges: set[str] = set()
         self._waiting: set[asyncio.Event] = set()
 
     async def read(self, query: FeedQuery, limit: int) -> Feed:
@@ -56,6 +59,8 @@ class InMemoryNewsStore:
 
     async def tell(self, news: LinkNews, *, popular: bool) -> Entry | None:
         link, event = self._links[news.link_id], news.event
+        if self._is_deleted(event.username, event.id):
+            return None
         told = event.id
         if event.event_type is NewsEventType.LINK_ADDED:
             told = link.added or told
@@ -83,6 +88,8 @@ class InMemoryNewsStore:
 
     def _recover(self, news: LinkNews) -> str | None:
         link = self._links[news.link_id]
+        if self._is_deleted(news.event.username, news.event.id):
+            return None
         told = link.added or news.event.id
         if told < link.retracted:
             return max(link.events, default=None)
@@ -93,8 +100,10 @@ class InMemoryNewsStore:
         return told
 
     async def deliver(self, entries: Sequence[Entry], usernames: Sequence[str]) -> None:
+        kept = {entry for entry in entries if not self._is_deleted(entry.author, entry.event_id)}
         for username in usernames:
-            self._feeds[username] = self._cut(self._feeds[username] | set(entries))
+            if not self._is_deleted(username, _now_id()):
+                self._feeds[username] = self._cut(self._feeds[username] | kept)
 
     async def retract(self, news: LinkNews) -> None:
         link = self._links[news.link_id]
@@ -107,7 +116,11 @@ class InMemoryNewsStore:
         pair = news.follower, news.author
         if news.event_id < self._pairs.get(pair, ""):
             return False
-        self._pairs[pair] = news.event_id
+        deleted = any(self._is_deleted(username, news.event_id) for username in pair)
+        if deleted and news.follows:
+            return False
+        if not deleted:
+            self._pairs[pair] = news.event_id
         self._versions[news.follower] += 1
         if news.follows:
             self._following[news.follower].add(news.author)
@@ -122,10 +135,38 @@ class InMemoryNewsStore:
     async def know(self, username: str, following: Sequence[str], version: str) -> bool:
         if version != str(self._versions[username]):
             return False
+        if self._is_deleted(username, _now_id()):
+            return True
+        following = [each for each in following if not self._is_deleted(each, _now_id())]
         self._following[username] = set(following)
         self._known.add(username)
         self._keep(username, lambda entry: entry.author in following)
         return True
+
+    async def purge_some(self, user: DeletedUser) -> bool:
+        if user.deletion_id in self._purges:
+            return True
+        name, bound = user.username, first_id(user.until)
+        self._deleted[name] = bound
+        for known in (self._feeds, self._timelines, self._following, self._versions):
+            known.pop(name, None)
+        self._popular.discard(name)
+        self._known.discard(name)
+        self._pairs = {pair: last for pair, last in self._pairs.items() if name not in pair}
+        for following in self._following.values():
+            following.discard(name)
+        for reader in self._feeds:
+            self._keep(reader, lambda each: each.author != name or each.event_id >= bound)
+        self._events = {
+            number: event
+            for number, event in self._events.items()
+            if event.username != name or number >= bound
+        }
+        self._purges.add(user.deletion_id)
+        return True
+
+    def _is_deleted(self, username: str, event_id: str) -> bool:
+        return event_id < self._deleted.get(username, "")
 
     async def announce(self) -> None:
         for waiting in self._waiting:
@@ -148,3 +189,7 @@ class InMemoryNewsStore:
 
     def _keep(self, username: str, wanted: Callable[[Entry], bool]) -> None:
         self._feeds[username] = {entry for entry in self._feeds[username] if wanted(entry)}
+
+
+def _now_id() -> str:
+    return first_id(datetime.now(UTC))

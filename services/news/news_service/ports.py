@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Protocol
 
+from delinkcious.deletion import DeletedUser
 from delinkcious.object_model.links import PublicLink
 from news_service.domain import Entry, Feed, FeedQuery, FollowNews, LinkNews
 
@@ -66,6 +67,16 @@ class NewsStore(Protocol):
 
         Returns:
             False, and does nothing, if `follow` has changed it since it had that version.
+        """
+        ...
+
+    async def purge_some(self, user: DeletedUser) -> bool:
+        """Removes some of what there is of a deleted user: the own feed, and what others read of
+        the user. From the first call on, all the methods above pass over what is older than the
+        next account of that name.
+
+        Returns:
+            Whether nothing is left.
         """
         ...
 

@@ -19,7 +19,7 @@ otherwise two workers could between them bring back what was made private.
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import time
 from typing import Any, Final
 
@@ -27,12 +27,14 @@ import orjson
 import redis
 
 from delinkcious import tracing
+from delinkcious.deletion import DeletedUser
 from delinkcious.errors import Unavailable
 from delinkcious.object_model.news import NewsEvent, NewsEventType
 from delinkcious.redis import AsyncRedis
 from news_service import scripts
-from news_service.domain import Entry, Feed, FeedQuery, FollowNews, LinkNews
+from news_service.domain import Entry, Feed, FeedQuery, FollowNews, LinkNews, first_id
 from news_service.metrics import DELIVERED
+from news_service.redis_purge import RedisPurge
 
 _BATCH: Final = 500
 _RECOVERED_AT_ONCE: Final = 100
@@ -62,6 +64,7 @@ class RedisNewsStore:
         self._retract = script(scripts.RETRACT)
         self._follow = script(scripts.FOLLOW)
         self._know = script(scripts.KNOW)
+        self._purge = RedisPurge(redis)
 
     async def read(self, query: FeedQuery, limit: int) -> Feed:
         bound = f"({query.before}" if query.before else "+"
@@ -108,7 +111,7 @@ class RedisNewsStore:
 
     async def deliver(self, entries: Sequence[Entry], usernames: Sequence[str]) -> None:
         members = [f"{entry.event_id} {entry.author}" for entry in entries]
-        arguments: _Arguments = [self._feed_size, self._retention, *members]
+        arguments: _Arguments = [self._feed_size, self._retention, _now_id(), *members]
         if not entries:
             return
         with _traced("deliver"):
@@ -139,7 +142,13 @@ class RedisNewsStore:
     async def know(self, username: str, following: Sequence[str], version: str) -> bool:
         keys = [_following(username), _version(username), _feed(username)]
         with _traced("know"), self._redis.guard():
-            return bool(await self._know(keys=keys, args=[version, self._retention, *following]))
+            return bool(
+                await self._know(keys=keys, args=[version, self._retention, _now_id(), *following])
+            )
+
+    async def purge_some(self, user: DeletedUser) -> bool:
+        with _traced("purge"):
+            return await self._purge.some(user)
 
     async def announce(self) -> None:
         with self._redis.guard() as client:
@@ -161,6 +170,10 @@ class RedisNewsStore:
 def _traced(what: str) -> AbstractContextManager[tracing.Span]:
     attributes = {"db.system.name": "redis", "db.operation.name": what}
     return tracing.span(f"{what} news", kind=tracing.SpanKind.CLIENT, attributes=attributes)
+
+
+def _now_id() -> str:
+    return first_id(datetime.now(UTC))
 
 
 def _feed(username: str) -> str:

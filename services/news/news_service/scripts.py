@@ -85,6 +85,22 @@ local function retract(link, events, id, retention)
 end
 """
 
+_DELETED: Final = """
+-- Whether what has this id is of an account that was deleted (`news_service.redis_purge`).
+local function is_deleted(username, id)
+    return id < (redis.call('HGET', 'deleted', username) or '')
+end
+"""
+
+STRIP: Final = """
+-- KEYS: feeds. ARGV: author, the first id that stays
+for _, feed in ipairs(KEYS) do
+    for _, entry in ipairs(redis.call('ZRANGEBYLEX', feed, '-', '(' .. ARGV[2])) do
+        if entry:sub(38) == ARGV[1] then redis.call('ZREM', feed, entry) end
+    end
+end
+"""
+
 RETRACT: Final = f"""
 -- KEYS: link, its events. ARGV: id, retention
 {_RETRACT}
@@ -106,8 +122,10 @@ TELL: Final = f"""
 -- Returns the id under which it is told, or nothing.
 {_RETRACT}
 {_TRIM}
+{_DELETED}
 local link, events, timeline, popular = unpack(KEYS)
 local own, body, expires_at, retention, kind, author, now, size = unpack(ARGV)
+if is_deleted(author, own) then return false end
 local id = own
 -- A link is added once: what the link service told of it before stays.
 if kind == 'link_added' then id = redis.call('HGET', link, 'added') or own end
@@ -127,16 +145,19 @@ end
 return id
 """
 
-RECOVER: Final = """
+RECOVER: Final = f"""
 -- ARGV: retention, then for each link: its id, the id of what is told, its body, when it expires
 -- Returns for each link the id of what is told of it, or an empty string.
-local retention, told = ARGV[1], {}
+{_DELETED}
+local retention, told = ARGV[1], {{}}
 for i = 2, #ARGV, 4 do
     local link = 'link:' .. ARGV[i]
     local events = link .. ':events'
     local known = redis.call('HGET', link, 'added')
     local id = known or ARGV[i + 1]
-    if id < (redis.call('HGET', link, 'retracted') or '') then
+    if is_deleted(cjson.decode(ARGV[i + 2]).username, ARGV[i + 1]) then
+        id = ''
+    elseif id < (redis.call('HGET', link, 'retracted') or '') then
         id = redis.call('ZREVRANGEBYLEX', events, '+', '-', 'LIMIT', 0, 1)[1] or ''
     elseif not known then
         redis.call('HSET', link, 'added', id)
@@ -151,23 +172,34 @@ return told
 """
 
 DELIVER: Final = f"""
--- KEYS: feeds. ARGV: feed size, retention, then the entries
+-- KEYS: feeds. ARGV: feed size, retention, an id of now, then the entries
 {_TRIM}
-local members = {{}}
-for i = 3, #ARGV do
-    members[#members + 1] = 0
-    members[#members + 1] = ARGV[i]
+{_DELETED}
+local members, readers = {{}}, {{}}
+for i = 4, #ARGV do
+    if not is_deleted(ARGV[i]:sub(38), ARGV[i]:sub(1, 36)) then
+        members[#members + 1] = 0
+        members[#members + 1] = ARGV[i]
+    end
 end
-for _, feed in ipairs(KEYS) do add(feed, tonumber(ARGV[1]), ARGV[2], members) end
+if #members == 0 then return end
+for i, feed in ipairs(KEYS) do readers[i] = feed:sub(6) end
+local deleted = redis.call('HMGET', 'deleted', unpack(readers))
+for i, feed in ipairs(KEYS) do
+    if ARGV[3] >= (deleted[i] or '') then add(feed, tonumber(ARGV[1]), ARGV[2], members) end
+end
 """
 
-FOLLOW: Final = """
+FOLLOW: Final = f"""
 -- KEYS: the pair, following, its version, feed. ARGV: id, author, whether it begins, retention
 -- Returns whether it is so, as far as is known.
+{_DELETED}
 local pair, following, version, feed = unpack(KEYS)
 local id, author, begins, retention = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4]
+local deleted = is_deleted(author, id) or is_deleted(feed:sub(6), id)
+if deleted and begins then return 0 end
 if id < (redis.call('GET', pair) or '') then return 0 end
-redis.call('SET', pair, id, 'EX', retention)
+if not deleted then redis.call('SET', pair, id, 'EX', retention) end
 redis.call('INCR', version)
 redis.call('EXPIRE', version, retention)
 if begins then
@@ -182,15 +214,18 @@ end
 return 1
 """
 
-KNOW: Final = """
--- KEYS: following, its version, feed. ARGV: the version that it had, retention, then the authors
+KNOW: Final = f"""
+-- KEYS: following, its version, feed
+-- ARGV: the version that it had, retention, an id of now, then the authors
 -- Returns whether it still had that version.
+{_DELETED}
 local following, version, feed = unpack(KEYS)
 if (redis.call('GET', version) or '') ~= ARGV[1] then return 0 end
+if is_deleted(feed:sub(6), ARGV[3]) then return 1 end
 redis.call('DEL', following)
 redis.call('SADD', following, '*')
-for i = 3, #ARGV, 1000 do
-    redis.call('SADD', following, unpack(ARGV, i, math.min(i + 999, #ARGV)))
+for i = 4, #ARGV do
+    if not is_deleted(ARGV[i], ARGV[3]) then redis.call('SADD', following, ARGV[i]) end
 end
 redis.call('EXPIRE', following, ARGV[2])
 for _, entry in ipairs(redis.call('ZRANGE', feed, 0, -1)) do
