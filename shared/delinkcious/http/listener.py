@@ -15,6 +15,8 @@ from contextlib import suppress
 from typing import Final
 
 BACKLOG: Final = 1024
+TAKES_NOTHING: Final = 60
+"""Seconds after which a client that takes nothing of its answer is cut off. Linux only."""
 
 _SO_ATTACH_FILTER: Final = 26  # <asm-generic/socket.h>; Python does not name it
 # Classic BPF, (code, jump if true, jump if false, operand), over the TCP header of what arrives.
@@ -35,7 +37,9 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # for what it accepts
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # for what it accepts, both
+    if sys.platform == "linux":  # or whoever asks for a large answer and reads none has a thread
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKES_NOTHING * 1000)
     return listener
 
 

@@ -31,6 +31,24 @@ def test_a_port_is_open_at_once(listener: socket.socket) -> None:
         assert peer == client.getsockname()
 
 
+@linux_only
+def test_whoever_takes_nothing_of_an_answer_is_cut_off() -> None:
+    with listen(HOST, free_port()) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 100)
+        with connect(listener):
+            accepted, _ = listener.accept()
+            with accepted, pytest.raises(TimeoutError):
+                accepted.sendall(bytes(64 * 1024 * 1024))
+
+
+@linux_only
+def test_connections_are_given_a_minute_for_that(listener: socket.socket) -> None:
+    with connect(listener):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+
+
 def test_a_taken_port_is_not_shared(listener: socket.socket) -> None:
     with pytest.raises(OSError, match="in use") as error:
         listen(HOST, listener.getsockname()[1])
