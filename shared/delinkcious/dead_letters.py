@@ -71,8 +71,8 @@ async def _answered(connection: Connection, work: Awaitable[int]) -> int:
 
     try:
         return await connection.attempt(awaited())
-    except BrokenPipeError:  # such as by ``head``
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except _NobodyReads:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
         return _INCOMPLETE
     except CONNECTION_ERRORS as error:
         raise StartError(f"the event broker does not answer: {error or 'it takes long'}") from None
@@ -156,10 +156,10 @@ async def _print(
 ) -> int:
     missing = set(_selection(given).ids)
     if heading and not given.json:
-        print(heading)
+        _say(heading)
     async for letter in letters.find(_selection(given)):
         missing -= names_of(letter)
-        print(orjson.dumps(to_json(letter)).decode() if given.json else to_text(letter))
+        _say(orjson.dumps(to_json(letter)).decode() if given.json else to_text(letter))
     return _complain_of(missing)
 
 
@@ -226,13 +226,24 @@ def _complain_of(missing: set[str]) -> int:
 # How it looks
 
 
+class _NobodyReads(Exception):
+    """The other end of the pipe is closed, such as by ``head``."""
+
+
+def _say(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        raise _NobodyReads from None
+
+
 def _tell(letter: DeadLetter, done: str, problem: str | None, *, as_json: bool) -> None:
     result = "failed" if problem else done
     if as_json:
         line = {**_summary(letter), "result": result, "detail": problem}
-        print(orjson.dumps(line).decode(), flush=True)
+        _say(orjson.dumps(line).decode())
     else:
-        print(f"{result} {_row(letter).strip()}{f': {problem}' if problem else ''}", flush=True)
+        _say(f"{result} {_row(letter).strip()}{f': {problem}' if problem else ''}")
 
 
 def _summary(letter: DeadLetter) -> dict[str, Any]:

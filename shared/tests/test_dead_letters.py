@@ -129,6 +129,21 @@ async def test_it_lists_a_line_each(consumers: Consumers, command: Run) -> None:
     assert all(row.endswith("MalformedEvent: n: \ufffd[31mis red") for row in rows)
 
 
+async def test_it_ends_quietly_when_nobody_reads_on(
+    consumers: Consumers, env: dict[str, str]
+) -> None:
+    program = [sys.executable, "-m", MODULE, "dead-letters", "list"]
+    ours, theirs = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *program, env=environment(env), stdin=-3, stdout=theirs, stderr=-1
+    )
+    os.close(theirs)
+    os.close(ours)
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"BrokenPipe" not in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
