@@ -16,6 +16,8 @@ from delinkcious.object_model.users import Identity
 from delinkcious.schemas.common import Paging
 from delinkcious.schemas.imports import ImportSchema, ImportsSchema, StartImport
 
+_READ_AHEAD: Final = 8 * 1024 * 1024
+"""More than most files have: a slow client keeps nobody waiting but us."""
 _TYPES: Final = ("text/html", "application/json", "text/csv", "application/octet-stream")
 
 
@@ -42,7 +44,7 @@ def add_start_of_imports(app: RestApp, imports: ImportManager, slots: Slots) -> 
         or in a form: of one that comes in chunks, nobody can tell whether it broke off.
         """
         with slots.one_for(caller.username):
-            file = uploads.receive(MAX_IMPORT_BYTES)
+            file = uploads.receive(MAX_IMPORT_BYTES).read_ahead(_READ_AHEAD)
             new = wanted.to_import(file.content_type, file.filename)
             job = imports.start_import(caller.username, new, file.chunks)
         return json_response(job, 202, Location=f"/v1/imports/{job.id}")

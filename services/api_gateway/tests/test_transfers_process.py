@@ -37,18 +37,21 @@ class Files(InMemoryImports):
     """Keeps of a file only its digest, and gives out blocks, as many as ``q`` says.
 
     Attributes:
+        begun: whether an import has begun.
         go_on: is waited for between the first block and the others.
         error: what comes instead of the last block.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.begun = False
         self.digests: list[str] = []
         self.go_on = Event()
         self.go_on.set()
         self.error: Exception | None = None
 
     def start_import(self, username: str, new: NewImport, content: Iterable[bytes]) -> ImportJob:
+        self.begun = True
         digest = hashlib.sha256()
         for chunk in content:
             digest.update(chunk)
@@ -167,6 +170,22 @@ class Large:
         size = min(size, self.left)
         self.left -= size
         return bytes(size)
+
+
+def test_a_slow_client_keeps_only_the_gateway_waiting(
+    gateway: ServiceProcess, client: requests.Session, files: Files
+) -> None:
+    """The link service is not asked before a file of ordinary size is there."""
+    asked = []
+
+    def body() -> Iterator[bytes]:
+        for chunk in chunks(64):
+            asked.append(files.begun)
+            yield chunk
+
+    assert client.post(f"{gateway.url}/v1/imports", body(), timeout=60).status_code == 202
+    assert not any(asked)
+    assert files.begun
 
 
 @pytest.mark.parametrize(

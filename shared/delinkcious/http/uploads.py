@@ -9,7 +9,8 @@ cannot be told from a whole one: the WSGI server does not say.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import IO, Final
 
 from flask import request
@@ -39,6 +40,19 @@ class Upload:
     chunks: Iterator[bytes]
     content_type: str
     filename: str = ""
+
+    def read_ahead(self, size: int) -> "Upload":
+        """Returns the same, of which so many bytes are here, or all if it has no more.
+
+        Whom a small file is passed on to need not wait with us for a sender that is slow.
+        """
+        here, length = [], 0
+        for chunk in self.chunks:
+            here.append(chunk)
+            length += len(chunk)
+            if length >= size:
+                break
+        return replace(self, chunks=chain(here, self.chunks))
 
 
 def receive(limit: int) -> Upload:

@@ -16,7 +16,7 @@ from werkzeug.test import create_environ
 from delinkcious.http.app import MAX_BODY_BYTES, RestApp, create_app, json_response
 from delinkcious.http.decode import JSON, reads
 from delinkcious.http.openapi import takes_file
-from delinkcious.http.uploads import receive
+from delinkcious.http.uploads import Upload, receive
 from delinkcious.schemas.common import Paging
 
 How = Callable[[bytes], dict[str, Any]]
@@ -162,6 +162,16 @@ def test_no_bytes_are_a_fault_of_ours(body: bytes, content_type: str) -> None:
     for how in (in_chunks, with_length):
         for sent in (body, b"--edge" + body, b"--edge\r\n" + body + END):
             assert send(how(sent), content_type).status_code in {201, 400}
+
+
+def test_some_of_a_file_may_be_read_ahead() -> None:
+    for ahead, taken_at_once in ((0, 1), (1, 1), (4, 2), (6, 2), (7, 3), (100, 3)):
+        left = [b"one", b"two", b"six"]
+        upload = Upload((left.pop(0) for _ in range(3)), "text/html", "a.html")
+        again = upload.read_ahead(ahead)
+        assert len(left) == 3 - taken_at_once
+        assert (again.content_type, again.filename) == ("text/html", "a.html")
+        assert list(again.chunks) == [b"one", b"two", b"six"]
 
 
 # Limits
