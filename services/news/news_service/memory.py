@@ -116,8 +116,8 @@ class InMemoryNewsStore:
         pair = news.follower, news.author
         if news.event_id < self._pairs.get(pair, ""):
             return False
-        deleted = any(self._is_deleted(username, news.event_id) for username in pair)
-        if deleted and news.follows:
+        deleted = self._is_deleted(news.author, news.event_id)
+        if self._is_deleted(news.follower, news.event_id) or (deleted and news.follows):
             return False
         if not deleted:
             self._pairs[pair] = news.event_id

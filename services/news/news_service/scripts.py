@@ -196,8 +196,8 @@ FOLLOW: Final = f"""
 {_DELETED}
 local pair, following, version, feed = unpack(KEYS)
 local id, author, begins, retention = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4]
-local deleted = is_deleted(author, id) or is_deleted(feed:sub(6), id)
-if deleted and begins then return 0 end
+local deleted = is_deleted(author, id)
+if is_deleted(feed:sub(6), id) or (deleted and begins) then return 0 end
 if id < (redis.call('GET', pair) or '') then return 0 end
 if not deleted then redis.call('SET', pair, id, 'EX', retention) end
 redis.call('INCR', version)

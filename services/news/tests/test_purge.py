@@ -89,6 +89,8 @@ async def test_a_follow_that_comes_late_changes_nothing(store: NewsStore) -> Non
     await purge(store, deleted())
     assert not await store.follow(follow_of(1, follower="bob", author="alice"))
     assert not await store.follow(follow_of(1, follower="alice", author="bob"))
+    assert not await store.follow(follow_of(2, follower="alice", author="bob", follows=False))
+    assert await store.version_of("alice") == await store.version_of("nobody")
 
 
 async def test_a_rebuild_that_was_under_way_brings_nothing_back(store: NewsStore) -> None:
