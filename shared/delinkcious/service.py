@@ -50,11 +50,26 @@ class Runtime(Generic[S]):
     role: str
     health: Health
 
-    def serve_http(self, app: Callable[..., Any], *, threads: int) -> None:
-        """Serves a WSGI application until the process is told to stop."""
+    def serve_http(
+        self,
+        app: Callable[..., Any],
+        *,
+        threads: int,
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Serves a WSGI application until the process is told to stop.
+
+        Args:
+            on_stop: called then, for what would not end by itself.
+        """
         from delinkcious.http.server import WsgiServer  # workers do not pay for the server
 
         settings = self.settings
+
+        def stopping() -> None:
+            self._stopping()
+            on_stop()
+
         try:
             server = WsgiServer(
                 app,
@@ -62,7 +77,7 @@ class Runtime(Generic[S]):
                 settings.port,
                 threads=threads,
                 on_start=self._listening,
-                on_stop=self._stopping,
+                on_stop=stopping,
                 drain_delay=settings.drain_delay,
             )
         except OSError as error:

@@ -6,7 +6,9 @@ from api_gateway.app import Managers, create_gateway_app
 from api_gateway.config import GatewaySettings
 from api_gateway.cookies import LoginCookie
 from api_gateway.github import GitHub
+from api_gateway.news_stream import NewsStreams
 from api_gateway.sessions import Sessions
+from api_gateway.threads import at_once
 from delinkcious.auth import MutualAuth
 from delinkcious.clients.imports import ImportClient
 from delinkcious.clients.links import LinkClient
@@ -27,17 +29,24 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
     """Answer requests."""
     settings = runtime.settings
     managers = _managers(runtime)
+    sessions = Sessions(
+        managers.users, seconds=settings.session_cache_seconds, size=settings.session_cache_size
+    )
+    streams = NewsStreams(managers.news, sessions, settings.news_streams)
     app = create_gateway_app(
         managers,
-        Sessions(
-            managers.users, seconds=settings.session_cache_seconds, size=settings.session_cache_size
-        ),
+        sessions,
         _github(settings),
         LoginCookie(settings.secret_key.get_secret_value()),
         settings.public_url,
+        streams=streams,
         transfers=max(1, settings.server_threads // 2),
     )
-    runtime.serve_http(app, threads=settings.server_threads)
+    runtime.serve_http(
+        at_once(app, settings.server_threads),
+        threads=settings.server_threads + settings.news_streams,
+        on_stop=streams.close,
+    )
 
 
 def _managers(runtime: Runtime[GatewaySettings]) -> Managers:

@@ -20,6 +20,7 @@ from api_gateway.imports import add_imports, add_start_of_imports
 from api_gateway.links import add_changes_of_links, add_lists_of_links
 from api_gateway.login import Login, add_login
 from api_gateway.news import add_news
+from api_gateway.news_stream import NewsStreams, add_news_stream
 from api_gateway.personal_data import PersonalData
 from api_gateway.sessions import Sessions
 from api_gateway.social import add_changes_of_following, add_lists_of_users
@@ -61,11 +62,13 @@ def create_gateway_app(
     cookie: LoginCookie,
     public_url: str = "",
     *,
+    streams: NewsStreams | None = None,
     transfers: int = 4,
 ) -> RestApp:
     """Returns the application that serves the public API.
 
     Args:
+        streams: the streams of news, for who wants to end them.
         transfers: how many imports and exports may pass through at a time.
     """
     app = create_app(__name__, title="Delinkcious", version=version_of("api-gateway"), auth=None)
@@ -86,6 +89,7 @@ def create_gateway_app(
     add_lists_of_users(app, managers.social_graph)
     add_changes_of_following(app, managers.social_graph, managers.users)
     add_news(app, managers.news)
+    add_news_stream(app, streams or NewsStreams(managers.news, sessions))
     add_feed_of_links(app, managers.links, managers.users, public_url)
     add_feed_of_news(app, managers.news, managers.users, public_url)
     add_address_of_news(app, managers.users, public_url)

@@ -18,6 +18,7 @@ class GatewaySettings(ServiceSettings):
 
     port: Port = 5000
     server_threads: int = Field(8, ge=1, le=64, description="requests worked on at a time")
+    news_streams: int = Field(64, ge=1, le=512, description="how many may read news as they come")
     public_url: str = Field("", description="how clients reach the gateway; by default as they say")
     secret_key: SecretStr = Field(description="signs the cookies of logins; at least 32 characters")
     session_cache_seconds: float = Field(5, ge=0, le=60)

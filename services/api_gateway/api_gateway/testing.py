@@ -1,7 +1,7 @@
 """For tests of the public API: callers, and doubles of what the gateway stands on."""
 # ruff: noqa: S101, ARG002
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
@@ -19,7 +19,7 @@ from delinkcious.object_model.imports import (
     NewImport,
     RowProblem,
 )
-from delinkcious.object_model.news import NewsEvent, NewsPage
+from delinkcious.object_model.news import NewsEvent, NewsPage, NewsWatch
 from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, decode_token, encode_token
 from delinkcious.object_model.users import GitHubIdentity
 
@@ -85,11 +85,33 @@ class FixedNews:
         username: str,
         start_token: str | None = None,
         page_size: int = DEFAULT_PAGE_SIZE,
+        author: str | None = None,
     ) -> NewsPage:
+        events = [event for event in self.events if author in {None, event.username}]
         start = int(decode_token(start_token, (int,))[0]) if start_token else 0
-        page = tuple(self.events[start : start + page_size])
+        page = tuple(events[start : start + page_size])
         end = start + len(page)
-        return NewsPage(page, encode_token(end) if end < len(self.events) else None)
+        return NewsPage(page, encode_token(end) if end < len(events) else None)
+
+    def watch_news(
+        self, username: str, after: str | None = None, author: str | None = None
+    ) -> NewsWatch:
+        page = self.get_news(username, None, len(self.events), author)
+        return FixedWatch([event for event in reversed(page.events) if event.id > (after or "")])
+
+
+class FixedWatch:
+    """A `NewsWatch` of some events, with a sign of life before and after, which then ends."""
+
+    def __init__(self, events: Sequence[NewsEvent]) -> None:
+        self._events = events
+        self.is_closed = False
+
+    def __iter__(self) -> Iterator[NewsEvent | None]:
+        return iter([None, *self._events, None])
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 @dataclass

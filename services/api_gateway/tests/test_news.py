@@ -1,8 +1,11 @@
 """News through the gateway."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from api_gateway.testing import Caller, FixedNews
+import pytest
+
+from api_gateway.testing import Caller, FixedNews, fields
 from delinkcious.object_model.news import NewsEvent, NewsEventType
 
 EVENTS = [
@@ -47,3 +50,17 @@ def test_news_comes_in_pages(bob: Caller, news: FixedNews) -> None:
     rest = bob.get(f"/v1/news?start_token={first['next_token']}").json
     assert rest is not None
     assert ([event["id"] for event in rest["events"]], rest["next_token"]) == (["event-1"], None)
+
+
+def test_news_is_of_one_author_if_that_is_wanted(bob: Caller, news: FixedNews) -> None:
+    news.events = [EVENTS[0], replace(EVENTS[1], username="eve")]
+    found = bob.get("/v1/news?author=Eve").json
+    assert found is not None
+    assert [event["id"] for event in found["events"]] == ["event-2"]
+
+
+@pytest.mark.parametrize("path", ["/v1/news", "/v1/news/stream"])
+def test_an_author_who_cannot_be_is_named(path: str, bob: Caller) -> None:
+    response = bob.get(f"{path}?author=a%20b")
+    assert response.status_code == 400
+    assert fields(response) == ["author"]

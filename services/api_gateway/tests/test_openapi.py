@@ -203,6 +203,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("DELETE", "/v1/following?username=bob", {}),
     ("DELETE", "/v1/following?username=bob", {}),
     ("GET", "/v1/news", {}),
+    ("GET", "/v1/news/stream", {}),
+    ("GET", "/v1/news/stream", {"headers": {"Last-Event-ID": "x"}}),
     ("GET", "/v1/users/alice/links.atom", {}),
     ("GET", "/v1/users/alice/links.atom", {"headers": {"If-None-Match": "*"}}),
     ("GET", "/v1/users/alice/links.atom?tag=a%00", {}),

@@ -21,11 +21,13 @@ class Slots:
     Args:
         total: how many there are.
         each: how many of them one user may have at a time.
+        what: what takes so long, in a word.
     """
 
-    def __init__(self, total: int, each: int) -> None:
+    def __init__(self, total: int, each: int, what: str = "uploads and downloads") -> None:
         self._total = total
         self._each = each
+        self._what = what
         self._taken: Counter[str] = Counter()
         self._lock = Lock()
 
@@ -47,13 +49,11 @@ class Slots:
         with self._lock:
             if self._taken[user] >= self._each:
                 raise ResourceExhausted(
-                    f"You have {self._each} uploads and downloads under way; wait for one to end.",
+                    f"You have {self._each} {self._what} under way; wait for one to end.",
                     retry_after=_RETRY_AFTER,
                 )
             if self._taken.total() >= self._total:
-                raise Unavailable(
-                    "Too many uploads and downloads are under way.", retry_after=_RETRY_AFTER
-                )
+                raise Unavailable(f"Too many {self._what} are under way.", retry_after=_RETRY_AFTER)
             self._taken[user] += 1
 
     def _give_back(self, user: str) -> None:
