@@ -122,14 +122,63 @@ def test_rows_that_are_no_links_are_told_with_their_lines(
     job = imported(
         manager,
         work,
-        csv("javascript:alert(1),X,,", "http://a.example/,A,,", f"http://b.example/,{'x' * 501},,"),
+        csv("javascript:alert(1),X,,", "http://a.example/,A,,", "http://,B,,"),
     )
     assert counts(job) == (1, 0, 0, 2)
     assert [(error.line, error.detail.partition(":")[0]) for error in job.errors] == [
         (2, "url"),
-        (4, "title"),
+        (4, "url"),
     ]
     assert len(all_links(links)) == 1
+
+
+def test_a_link_is_kept_without_what_is_wrong_with_it(
+    manager: ImportManager, work: Callable[[], bool], links: LinkManager
+) -> None:
+    tags = "|".join(f"t{number}" for number in range(60))
+    content = [
+        b"url,title,tags,created\n"
+        + f"http://a.example/,{'x' * 600},{tags},2999-01-01T00:00:00Z\n".encode()
+        + f"http://b.example/,B,{'y' * 65},\n".encode()
+    ]
+    job = imported(manager, work, content)
+    assert counts(job) == (2, 0, 0, 0)
+    by_line = [(error.line, error.detail.partition(":")[0]) for error in job.errors]
+    assert by_line == [(2, "title"), (2, "tags"), (2, "dates"), (3, "tags")]
+    a = links.lookup("alice", "http://a.example/").link
+    assert a is not None
+    assert (len(a.title), len(a.tags)) == (500, 50)
+    assert a.created_at <= datetime.now(UTC)
+
+
+def test_what_is_private_in_one_place_of_a_file_is_private(
+    manager: ImportManager, work: Callable[[], bool], links: LinkManager
+) -> None:
+    content = [b"url,visibility\nhttp://a.example/,public\nhttp://a.example/,private\n"]
+    imported(manager, work, content)
+    assert [link.visibility for link in all_links(links)] == [Visibility.PRIVATE]
+
+
+def test_rows_before_the_place_where_a_file_ends_to_be_one_are_kept(
+    manager: ImportManager, work: Callable[[], bool], links: LinkManager
+) -> None:
+    good = b'[{"href": "http://a.example/", "description": "A"},\n'
+    bad = b"".join(b'{"href": ""},\n' for _ in range(10_100))
+    job = imported(manager, work, [good, bad, b"]"], NewImport(FileFormat.JSON))
+    assert job.status is ImportStatus.FAILED
+    assert [link.url for link in all_links(links)] == ["http://a.example/"]
+
+
+def test_a_mistake_of_ours_ends_the_import_and_not_the_worker(
+    manager: ImportManager, work: Callable[[], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(PostgresImportStore, "advance", break_down)
+    job = imported(manager, work, numbered(3))
+    assert job.status is ImportStatus.FAILED
+    assert "our side" in job.errors[0].detail
 
 
 def test_no_more_than_a_hundred_errors_are_kept(

@@ -182,8 +182,10 @@ class Batch:
                 tags=link.tags,
                 visibility=link.visibility,
             )
+        hidden = known.ours and link.visibility is Visibility.PRIVATE
         return replace(
             old,
+            visibility=link.visibility if hidden else old.visibility,
             title=old.title or link.title,
             description=old.description or link.description,
             tags=merge_tags(old.tags, add=link.tags, remove=()),

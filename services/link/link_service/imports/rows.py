@@ -1,13 +1,24 @@
-"""Rows of a file into links that may be stored: the rules of links, applied to each."""
+"""Rows of a file into links that may be stored: the rules of links, applied to each.
+
+A link is worth more than what is wrong with it: only one without a URL is not kept. What had to be
+left out is told.
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from delinkcious.errors import InvalidArgument
 from delinkcious.object_model.imports import RowProblem
-from delinkcious.object_model.links import NewLink, Visibility
-from link_service.domain import check_new_link, merge_tags, normalize_url
+from delinkcious.object_model.links import (
+    MAX_DESCRIPTION_LENGTH,
+    MAX_TAG_LENGTH,
+    MAX_TAGS,
+    MAX_TITLE_LENGTH,
+    NewLink,
+    Visibility,
+)
+from link_service.domain import normalize_tag, normalize_url
 from link_service.formats import ImportedLink, Row, RowError
 
 
@@ -55,11 +66,13 @@ def to_rows(rows: Iterable[Row], visibility: Visibility) -> Rows:
         if isinstance(row, RowError):
             _fail(sorted_rows, row.line, row.detail)
             continue
-        sorted_rows.problems += [RowProblem(row.line, remark) for remark in row.remarks]
         try:
-            _take(sorted_rows, _to_storable(row, visibility))
+            link, remarks = _to_storable(row, visibility)
         except InvalidArgument as error:
             _fail(sorted_rows, row.line, error.detail)
+            continue
+        sorted_rows.problems += [RowProblem(row.line, each) for each in (*row.remarks, *remarks)]
+        _take(sorted_rows, link)
     return sorted_rows
 
 
@@ -68,28 +81,71 @@ def _fail(rows: Rows, line: int, detail: str) -> None:
     rows.problems.append(RowProblem(line, detail))
 
 
-def _to_storable(row: ImportedLink, visibility: Visibility) -> StorableLink:
-    link = NewLink(row.url, row.title, row.description, row.tags, row.visibility or visibility)
-    return StorableLink(
-        row.line, normalize_url(row.url), check_new_link(link), row.created_at, row.updated_at
+def _to_storable(row: ImportedLink, visibility: Visibility) -> tuple[StorableLink, list[str]]:
+    """Returns the link, and what of it could not be kept. Without a URL there is none."""
+    normalized, remarks = normalize_url(row.url), list[str]()
+    link = NewLink(
+        row.url,
+        _cut("title", row.title, MAX_TITLE_LENGTH, remarks),
+        _cut("description", row.description, MAX_DESCRIPTION_LENGTH, remarks),
+        _tags(row.tags, remarks),
+        row.visibility or visibility,
     )
+    created, updated = _past(row.created_at, remarks), _past(row.updated_at, remarks)
+    return StorableLink(row.line, normalized, link, created, updated), remarks
+
+
+def _cut(field: str, text: str, length: int, remarks: list[str]) -> str:
+    if len(text) <= length:
+        return text
+    remarks.append(f"{field}: was cut to {length} characters")
+    return text[: length - 1] + "…"
+
+
+def _tags(given: Iterable[str], remarks: list[str]) -> tuple[str, ...]:
+    tags = set()
+    for tag in given:
+        try:
+            tags.add(normalize_tag(tag))
+        except InvalidArgument as error:
+            remarks.append(f"{error.detail}; the link was kept without {tag[:MAX_TAG_LENGTH]!r}")
+    return _first(tags, remarks)
+
+
+def _first(tags: set[str], remarks: list[str]) -> tuple[str, ...]:
+    if len(tags) > MAX_TAGS:
+        remarks.append(
+            f"tags: {len(tags) - MAX_TAGS} of them were left out: {MAX_TAGS} are allowed"
+        )
+    return tuple(sorted(tags)[:MAX_TAGS])
+
+
+def _past(moment: datetime | None, remarks: list[str]) -> datetime | None:
+    """Returns a date, but now for one to come: such a link would stay the newest for years."""
+    now = datetime.now(UTC)
+    if moment is None or moment <= now:
+        return moment
+    remarks.append("dates: one is in the future, and became that of the import")
+    return now
 
 
 def _take(rows: Rows, new: StorableLink) -> None:
-    """Adds a link; one that came before, as it does once a label or folder, gets its tags."""
+    """Adds a link; one that came before, as it does once a label or folder, adds to it. What is
+    private in one place is private.
+    """
     known = rows.links.get(new.normalized)
     if known is None:
         rows.links[new.normalized] = new
         return
-    tags = merge_tags(known.link.tags, add=new.link.tags, remove=())
+    first, again, remarks = known.link, new.link, list[str]()
+    both = {first.visibility, again.visibility}
     link = NewLink(
-        known.link.url,
-        known.link.title or new.link.title,
-        known.link.description or new.link.description,
-        tags,
-        known.link.visibility,
+        first.url,
+        first.title or again.title,
+        first.description or again.description,
+        _first({*first.tags, *again.tags}, remarks),
+        Visibility.PRIVATE if Visibility.PRIVATE in both else Visibility.PUBLIC,
     )
-    rows.links[new.normalized] = StorableLink(
-        known.line, known.normalized, link, known.created_at, known.updated_at
-    )
+    rows.links[new.normalized] = replace(known, link=link)
+    rows.problems += [RowProblem(new.line, remark) for remark in remarks]
     rows.repeated += 1

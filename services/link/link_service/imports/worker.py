@@ -25,8 +25,12 @@ logger = structlog.get_logger()
 
 _Batch = tuple[Rows, int]
 
+MAX_ROWS: Final = 500_000
+"""Several times the links that anybody may have: a file may name each of them several times."""
+
 _ROWS_AT_ONCE: Final = 500
 _LOOK: Final = 0.5
+_OUR_MISTAKE: Final = "Something went wrong on our side; it has been recorded."
 
 
 class _Counted:
@@ -89,6 +93,12 @@ class ImportWorker:
         except UnreadableFile as error:
             self._store.finish(claim, ImportStatus.FAILED, RowProblem(0, error.detail))
             logger.info("import_failed", import_id=claim.id)
+        except Unavailable:
+            raise  # it goes on later
+        except Exception:
+            # Whatever it is, it would come again, and nothing else would be imported.
+            self._store.finish(claim, ImportStatus.FAILED, RowProblem(0, _OUR_MISTAKE))
+            logger.exception("import_failed", import_id=claim.id)
 
     def _import(self, claim: Claim) -> bool:
         """Stores the rows of a file; returns False if it was told to stop before the end."""
@@ -111,5 +121,25 @@ class ImportWorker:
 
 
 def _batches(rows: Iterator[Row], claim: Claim, chunks: _Counted) -> Iterator[_Batch]:
-    while some := list(islice(rows, _ROWS_AT_ONCE)):
-        yield to_rows(some, claim.visibility), chunks.bytes_read
+    number = claim.rows_done
+    while True:
+        some, unreadable = _some(rows)
+        if some:
+            number += len(some)
+            yield to_rows(some, claim.visibility), chunks.bytes_read
+        if unreadable:
+            raise unreadable
+        if number > MAX_ROWS:
+            raise UnreadableFile.of("file", f"has more than {MAX_ROWS} rows; the rest was left out")
+        if not some:
+            return
+
+
+def _some(rows: Iterator[Row]) -> tuple[list[Row], UnreadableFile | None]:
+    """Returns the next rows, and what is wrong with the file behind them."""
+    some: list[Row] = []
+    try:
+        some.extend(islice(rows, _ROWS_AT_ONCE))
+    except UnreadableFile as error:
+        return some, error
+    return some, None
