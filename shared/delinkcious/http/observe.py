@@ -105,22 +105,21 @@ class _Stream(Iterator[bytes]):
     def __init__(self, chunks: Iterable[bytes], end: Callable[..., None]) -> None:
         self._chunks = chunks
         self._iterator = iter(chunks)
-        self._end = end
-        self._outcome = "left"
+        self._end: Callable[..., None] | None = end
 
     def __next__(self) -> bytes:
         try:
             return next(self._iterator)
         except StopIteration:
-            self._outcome = "complete"
+            self._ended("complete")
             raise
         except DelinkciousError as error:
-            self._outcome = "broken"
             logger.warning("stream_broken", reason=error.detail)
+            self._ended("broken")
             raise
         except Exception as error:
-            self._outcome = "broken"
             logger.exception("unexpected_error", error=type(error).__name__)
+            self._ended("broken")
             raise
 
     def close(self) -> None:
@@ -129,7 +128,12 @@ class _Stream(Iterator[bytes]):
             if close := getattr(self._chunks, "close", None):
                 close()
         finally:
-            self._end(stream=self._outcome)
+            self._ended("left")
+
+    def _ended(self, how: str) -> None:
+        end, self._end = self._end, None
+        if end is not None:
+            end(stream=how)
 
 
 def _record(
