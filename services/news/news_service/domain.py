@@ -38,12 +38,15 @@ class FollowNews:
 
     Attributes:
         event_id: of the event that says so; of two events of one pair, the greater one counts.
+        account_deleted: it ended because the account of one of the two was deleted, so nothing of
+            it needs to be remembered.
     """
 
     event_id: str
     follower: str
     author: str
     follows: bool
+    account_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -61,6 +61,7 @@ def to_follow_news(event: Event) -> FollowNews:
             follower=event.data["follower"].lower(),
             author=event.data["followed"].lower(),
             follows=event.type == FOLLOWED,
+            account_deleted=event.data.get("account_deleted") is True,
         )
     except (AttributeError, KeyError) as error:
         raise MalformedEvent.of("data", f"does not say who follows whom: {error!r}") from None

@@ -116,8 +116,11 @@ class InMemoryNewsStore:
         pair = news.follower, news.author
         if news.event_id < self._pairs.get(pair, ""):
             return False
-        deleted = self._is_deleted(news.author, news.event_id)
-        if self._is_deleted(news.follower, news.event_id) or (deleted and news.follows):
+        ended = news.account_deleted
+        if self._is_deleted(news.follower, "" if ended else news.event_id):
+            return False
+        deleted = ended or self._is_deleted(news.author, news.event_id)
+        if deleted and news.follows:
             return False
         if not deleted:
             self._pairs[pair] = news.event_id

@@ -130,7 +130,10 @@ class RedisNewsStore:
             f"follow:{news.follower}:{news.author}",
             *(_following(news.follower), _version(news.follower), _feed(news.follower)),
         ]
-        arguments: _Arguments = [news.event_id, news.author, int(news.follows), self._retention]
+        arguments: _Arguments = [
+            *(news.event_id, news.author, int(news.follows), self._retention),
+            int(news.account_deleted),
+        ]
         with _traced("follow"), self._redis.guard():
             return bool(await self._follow(keys=keys, args=arguments))
 

@@ -191,13 +191,17 @@ end
 """
 
 FOLLOW: Final = f"""
--- KEYS: the pair, following, its version, feed. ARGV: id, author, whether it begins, retention
+-- KEYS: the pair, following, its version, feed
+-- ARGV: id, author, whether it begins, retention, whether it ends as an account is deleted
 -- Returns whether it is so, as far as is known.
 {_DELETED}
 local pair, following, version, feed = unpack(KEYS)
 local id, author, begins, retention = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4]
-local deleted = is_deleted(author, id)
-if is_deleted(feed:sub(6), id) or (deleted and begins) then return 0 end
+local ended = ARGV[5] == '1'
+-- What ended like this is of the deleted account, whenever it is told.
+if is_deleted(feed:sub(6), ended and '' or id) then return 0 end
+local deleted = ended or is_deleted(author, id)
+if deleted and begins then return 0 end
 if id < (redis.call('GET', pair) or '') then return 0 end
 if not deleted then redis.call('SET', pair, id, 'EX', retention) end
 redis.call('INCR', version)

@@ -93,6 +93,21 @@ async def test_a_follow_that_comes_late_changes_nothing(store: NewsStore) -> Non
     assert await store.version_of("alice") == await store.version_of("nobody")
 
 
+async def test_follows_that_end_with_the_account_need_not_be_told_in_time(
+    store: NewsStore,
+) -> None:
+    await store.follow(follow_of(1, follower="bob", author="alice"))
+    await tell(store, news_of(2), "bob")
+    await purge(store, deleted(for_seconds=-1))
+    now = first_id(datetime.now(UTC))
+    for follower, author in (("bob", "alice"), ("alice", "bob")):
+        await store.follow(FollowNews(now, follower, author, follows=False, account_deleted=True))
+    assert await urls(store, "bob") == []
+    assert await store.version_of("alice") == await store.version_of("nobody")
+    # It is not remembered, as it says nothing of the next account of that name.
+    assert await store.follow(follow_of(3, follower="bob", author="eve"))
+
+
 async def test_a_rebuild_that_was_under_way_brings_nothing_back(store: NewsStore) -> None:
     version = {name: await store.version_of(name) for name in ("alice", "bob")}
     await purge(store, deleted())

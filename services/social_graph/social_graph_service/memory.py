@@ -69,7 +69,7 @@ class InMemoryFollowStore:
             )
             for pair in set(islice(left, _BATCH)):
                 self._follows.remove(pair)
-                self.events.append(events.follow_event(events.UNFOLLOWED, *pair))
+                self.events.append(events.ended_event(*pair))
             if not left:
                 purge.done = True
                 told = Entry(PURGED, user.deletion_id, user.purged_by(events.SERVICE))

@@ -76,9 +76,7 @@ class PostgresFollowStore:
             purges.begin(connection, user)
             some = {"username": user.username, "limit": _BATCH}
             ended = connection.execute(_DELETE_SOME, some).fetchall()
-            outbox.append(
-                connection, [events.follow_event(events.UNFOLLOWED, *pair) for pair in ended]
-            )
+            outbox.append(connection, [events.ended_event(*pair) for pair in ended])
             if not ended:
                 purges.finish(connection, user, events.SERVICE)
         return not ended

@@ -57,6 +57,7 @@ def test_follows_end_both_ways_and_those_of_others_stay(
     others = ("bob", "carol", "dave")
     pairs = sorted([("alice", other) for other in others] + [(other, "alice") for other in others])
     assert ended == [("graph.unfollowed", *pair) for pair in pairs]
+    assert all(event.data["account_deleted"] is True for event in unfollowed)
     assert (last.subject, last.key, last.data) == (
         "users.purged",
         user.deletion_id,
