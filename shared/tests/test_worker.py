@@ -1,8 +1,10 @@
 """A worker as a service has one: it relays its outbox and consumes what it wants."""
 
+import asyncio
 from pathlib import Path
 from textwrap import dedent
 
+import nats
 import psycopg
 import pytest
 
@@ -90,7 +92,11 @@ def test_a_worker_relays_its_outbox_and_consumes_what_it_wants(
     The second has no database, and so does without the library for one.
     """
     (tmp_path / "probe_worker_service.py").write_text(SERVICE)
-    env = {"PYTHONPATH": str(tmp_path), **nats_settings(nats_address)}
+    env = {
+        "PYTHONPATH": str(tmp_path),
+        "EVENT_RETENTION": "7200",
+        **nats_settings(nats_address),
+    }
     database = postgres_settings("PROBE_DB", postgres_database)
     first, second = tmp_path / "first", tmp_path / "second"
     with (
@@ -111,5 +117,15 @@ def test_a_worker_relays_its_outbox_and_consumes_what_it_wants(
         wait_until(lambda: second.exists() and "here" in second.read_text())
         wait_until(first.exists)
         assert [relaying.terminate(), publishing.terminate()] == [0, 0]
+    assert asyncio.run(max_age_of_links(nats_address)) == 7200
     assert first.read_text() == "links.updated /probe here\n"
     assert second.read_text() == "with psycopg: False\nlinks.deleted /second here\n"
+
+
+async def max_age_of_links(address: NatsAddress) -> float | None:
+    """How long the broker keeps events, as the workers have told it."""
+    client = await nats.connect(address.url)
+    try:
+        return (await client.jetstream().stream_info("LINKS")).config.max_age
+    finally:
+        await client.close()

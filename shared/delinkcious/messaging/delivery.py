@@ -12,6 +12,8 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from delinkcious.messaging.streams import is_replay
+
 logger = structlog.get_logger()
 
 REPLAYED_SUBJECT: Final = "replayed-subject"
@@ -28,8 +30,10 @@ class Delivery:
     @property
     def subject(self) -> str:
         """What the message was published under, also if this is a replay of it."""
-        headers = self.message.headers or {}
-        return headers.get(REPLAYED_SUBJECT) or self.message.subject
+        subject = self.message.subject
+        if not is_replay(subject):
+            return subject
+        return (self.message.headers or {}).get(REPLAYED_SUBJECT, subject)
 
     @property
     def count(self) -> int:

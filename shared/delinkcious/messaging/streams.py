@@ -12,7 +12,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-_REPLAY: Final = "replay"
+_REPLAY: Final = "replay"  # the domain of what is published again; a part of every stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ def stream_of(subject: str) -> Stream:
         if stream.domain == domain and len(subject) > len(domain) + 1:
             return stream
     raise ValueError(f"no stream holds the subject {subject!r}")
+
+
+def is_replay(subject: str) -> bool:
+    """Tells whether what comes under a subject has been published before, under another."""
+    return subject.startswith(f"{_REPLAY}.")
 
 
 def stream_named(name: str) -> Stream:

@@ -239,7 +239,11 @@ async def test_a_message_that_is_no_event_is_dead_lettered_at_once(
     handle = Handler()
     jetstream = broker.connection().jetstream
     # Neither of these headers may fool the consumer, nor the stream of dead letters.
-    misleading = {"Status": "503", "Nats-Expected-Stream": LINKS.name}
+    misleading = {
+        "Status": "503",
+        "Nats-Expected-Stream": LINKS.name,
+        "replayed-subject": "graph.followed",
+    }
     await jetstream.publish("links.added", b"{", headers=misleading)
     await jetstream.publish("links.added", b"without headers")
     async with consuming(handle):
@@ -248,6 +252,7 @@ async def test_a_message_that_is_no_event_is_dead_lettered_at_once(
         await eventually(lambda: settled(broker))
     letters = await read(DEAD_LETTERS)
     assert [letter.data for letter in letters] == [b"{", b"without headers"]
+    assert {letter.subject for letter in letters} == {"dead.test.links.added"}
     for letter in letters:
         headers = letter.headers or {}
         assert headers["dead-reason"] == "MalformedEvent: ce-specversion: is missing"
