@@ -1,7 +1,7 @@
 """Changes of a collection on Postgres: SQL and nothing else.
 
 The first statement of each locks the user's row of `collections`, so that changes of a collection
-come one after another. URLs are shared between users; whoever locks several of them does so by id.
+come one after another. URLs are shared between users; who locks several does so by their digests.
 """
 
 from collections import Counter
@@ -133,7 +133,7 @@ _DELETE: Final = """
     )
     SELECT url_id FROM gone
 """
-_LOCK_URLS: Final = "SELECT FROM urls WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
+_LOCK_URLS: Final = "SELECT FROM urls WHERE id = ANY(%s) ORDER BY digest FOR UPDATE"
 _DELETE_URLS: Final = """
     DELETE FROM urls u WHERE id = ANY(%s) AND NOT EXISTS (
         SELECT FROM links l WHERE l.url_id = u.id)
@@ -142,7 +142,7 @@ _REQUEST_CHECKS: Final = """
     WITH due AS (
         SELECT id FROM urls WHERE id IN (
             SELECT url_id FROM links WHERE username = %s AND id = ANY(%s))
-        ORDER BY id FOR NO KEY UPDATE
+        ORDER BY digest FOR NO KEY UPDATE
     )
     UPDATE urls u SET check_due_at = now(), check_urgent = true FROM due WHERE u.id = due.id
 """

@@ -11,6 +11,7 @@ import pytest
 
 from delinkcious.database import Database
 from delinkcious.errors import AlreadyExists, NotFound
+from delinkcious.object_model.imports import ImportPolicy
 from delinkcious.object_model.links import (
     BulkChange,
     CheckResult,
@@ -19,8 +20,12 @@ from delinkcious.object_model.links import (
     LinkQuery,
     LinkStatus,
     NewLink,
+    Visibility,
 )
 from delinkcious.testing.waiting import wait_until
+from link_service.formats import ImportedLink
+from link_service.imports.batch import Batch
+from link_service.imports.rows import to_rows
 from link_service.manager import LinkManager
 from link_service.postgres import PostgresLinkStore
 from link_service.schedule import Schedule
@@ -223,3 +228,27 @@ def left_over(database: Database) -> tuple[Any, ...]:
             ).fetchone()
             or ()
         )
+
+
+def test_imports_and_deletions_of_the_same_urls_never_wait_for_each_other(
+    database: Database, store: PostgresLinkStore, pool: ThreadPoolExecutor
+) -> None:
+    manager = LinkManager(store, max_links_per_user=1000)
+    everywhere = [f"http://site.example/{number}" for number in range(60)]
+
+    def come_and_go(number: int) -> None:
+        order = random.Random(number)
+        username = f"user-{number}"
+        for round_ in range(4):
+            chosen = order.sample(everywhere, 40)
+            rows = to_rows((ImportedLink(1, url) for url in chosen), Visibility.PUBLIC)
+            with database.transaction() as connection:
+                Batch(connection, username, round_, ImportPolicy.MERGE, 1000).store(rows)
+            ids = tuple(link.id for link in links_of(manager, username))
+            manager.bulk_change(username, BulkChange(ids=ids, check=True))
+            manager.bulk_change(username, BulkChange(ids=ids, delete=True))
+
+    for done in [pool.submit(come_and_go, number) for number in range(8)]:
+        done.result()
+    with database.connection() as connection:
+        assert connection.execute("SELECT count(*) FROM urls").fetchone() == (0,)

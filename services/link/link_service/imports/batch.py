@@ -20,16 +20,16 @@ from link_service.imports.rows import Rows, StorableLink
 from link_service.queries import LINK_JSON, URL_COLUMNS
 from link_service.transaction import PostgresLinkTransaction, columns_of
 
-_KNOWN_URLS: Final = """
-    SELECT id, digest, title FROM urls WHERE digest = ANY(%s) ORDER BY id FOR SHARE
-"""
-# In one order, so that two imports of the same links do not wait for each other for ever.
-_NEW_URLS: Final = """
-    INSERT INTO urls (digest, url, host, check_due_at)
+# By their digests, as everybody locks URLs, so that nobody waits for one who waits for him. Those
+# that are there are written to, which locks them: a statement that only read them could not also
+# wait for one that is being inserted or deleted just now.
+_SAVE_URLS: Final = """
+    INSERT INTO urls AS u (digest, url, host, check_due_at)
     SELECT digest, url, host, now()
     FROM unnest(%s::bytea[], %s::text[], %s::text[]) AS new (digest, url, host)
     ORDER BY digest
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (digest) DO UPDATE SET url = u.url
+    RETURNING id, digest, title
 """
 _KNOWN_LINKS: Final = f"""
     SELECT {LINK_JSON}, l.url_id, l.import_id IS NOT DISTINCT FROM %(import_id)s
@@ -120,24 +120,18 @@ class Batch:
 
     def _save_urls(self, links: Iterable[StorableLink]) -> dict[str, _Url]:
         digests = {url_digest(link.normalized): link for link in links}
-        while True:
-            # Those that were there may be gone by the time we ask for them.
-            known = self._connection.execute(_KNOWN_URLS, [list(digests)]).fetchall()
-            if len(known) == len(digests):
-                return {
-                    digests[bytes(digest)].normalized: _Url(number, title)
-                    for number, digest, title in known
-                }
-            found = {bytes(digest) for _, digest, _ in known}
-            new = {digest: link for digest, link in digests.items() if digest not in found}
-            self._connection.execute(
-                _NEW_URLS,
-                [
-                    list(new),
-                    [link.link.url for link in new.values()],
-                    [host_of(link.normalized) for link in new.values()],
-                ],
-            )
+        saved = self._connection.execute(
+            _SAVE_URLS,
+            [
+                list(digests),
+                [link.link.url for link in digests.values()],
+                [host_of(link.normalized) for link in digests.values()],
+            ],
+        )
+        return {
+            digests[bytes(digest)].normalized: _Url(number, title)
+            for number, digest, title in saved
+        }
 
     def _find(self, urls: Sequence[int]) -> dict[int, _Known]:
         parameters = {

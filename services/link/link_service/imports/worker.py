@@ -94,7 +94,9 @@ class ImportWorker:
             self._store.finish(claim, ImportStatus.FAILED, RowProblem(0, error.detail))
             logger.info("import_failed", import_id=claim.id)
         except Unavailable:
-            raise  # it goes on later
+            with suppress(Unavailable):
+                self._store.release(claim)
+            raise
         except Exception:
             # Whatever it is, it would come again, and nothing else would be imported.
             self._store.finish(claim, ImportStatus.FAILED, RowProblem(0, _OUR_MISTAKE))
