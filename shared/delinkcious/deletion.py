@@ -1,4 +1,4 @@
-"""Deleting an account everywhere: what services tell each other of it (ADR-0022).
+"""Deleting an account everywhere: what services tell each other of it (ADR-0029).
 
 The user service says ``users.deleted``; each service that keeps something of users deletes what it
 has, and says ``users.purged``. Both may come more than once. What the services with a database have
