@@ -81,6 +81,10 @@ bench: .venv ## Measure speed and size, as ratios taken in one run
 bench_links: .venv ## Measure collections of 100,000 links among a million (minutes)
 	$(BIN)/python -m tests.bench.links
 
+.PHONY: bench_news
+bench_news: .venv ## Measure news of an author with 100,000 followers, and of who follows 1,000
+	$(BIN)/python -m tests.bench.news
+
 .PHONY: bench_pipeline
 bench_pipeline: .venv ## Measure how fast the outbox is relayed, beside a bare publisher
 	$(BIN)/python -m tests.bench.pipeline
