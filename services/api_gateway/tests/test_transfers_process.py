@@ -16,6 +16,7 @@ import requests
 from api_gateway.testing import InMemoryImports
 from delinkcious.auth import MutualAuth
 from delinkcious.http.app import create_app
+from delinkcious.http.slots import Slots
 from delinkcious.object_model.imports import MAX_IMPORT_BYTES, FileFormat, ImportJob, NewImport
 from delinkcious.object_model.users import GitHubIdentity
 from delinkcious.testing.peers import auth_file, token_of
@@ -91,7 +92,7 @@ def gateway(tmp_path: Path, users: Any, files: Files) -> Iterator[ServiceProcess
         name = peer.upper().replace("-", "_")
         env |= {f"{name}_SERVICE_HOST": "127.0.0.1", f"{name}_SERVICE_PORT": str(port)}
     links = create_app("links", title="Links", version="1", auth=auth_of("link-manager"))
-    add_transfers(links, files)
+    add_transfers(links, files, Slots(4, 4))
     with ExitStack() as stack:
         stack.enter_context(serving(links, ports["link-manager"]))
         stack.enter_context(

@@ -1,11 +1,13 @@
 """Runs the link service: ``python -m link_service serve | work | migrate | dead-letters``."""
 
 import asyncio
+from typing import Final
 
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
 from delinkcious.dead_letters import dead_letters
 from delinkcious.deletion import DELETED, Purger
+from delinkcious.http.slots import Slots
 from delinkcious.messaging.event import Event
 from delinkcious.messaging.streams import LINKS, USERS
 from delinkcious.service import Runtime, run
@@ -22,6 +24,8 @@ from link_service.purge import LinkPurge
 from link_service.schedule import Schedule
 from link_service.transfers import add_transfers
 
+_TRANSFERS_EACH: Final = 2
+
 
 def _database(runtime: Runtime[LinkSettings]) -> Database:
     database = Database("link-db", runtime.settings.link_db)
@@ -34,8 +38,10 @@ def serve(runtime: Runtime[LinkSettings]) -> None:
     database, limit = _database(runtime), runtime.settings.max_links_per_user
     store = PostgresLinkStore(database)
     app = create_link_app(LinkManager(store, limit), MutualAuth.from_settings(runtime.settings))
-    add_transfers(app, ImportManager(PostgresImportStore(database, limit), store))
-    runtime.serve_http(app, threads=runtime.settings.server_threads)
+    threads = runtime.settings.server_threads
+    imports = ImportManager(PostgresImportStore(database, limit), store)
+    add_transfers(app, imports, Slots(max(1, threads // 2), _TRANSFERS_EACH))
+    runtime.serve_http(app, threads=threads)
 
 
 async def work(runtime: Runtime[LinkSettings]) -> None:

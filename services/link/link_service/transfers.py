@@ -1,5 +1,6 @@
 """The REST transport of imports and exports: decode, call, encode. Only the gateway may call it."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from flask import Response
@@ -9,16 +10,12 @@ from delinkcious.http import uploads
 from delinkcious.http.app import RestApp, json_response, stream_response
 from delinkcious.http.callers import allow
 from delinkcious.http.decode import QUERY, reads
-from delinkcious.object_model.imports import MAX_IMPORT_BYTES, FileFormat, ImportManager
+from delinkcious.http.slots import Slots
+from delinkcious.object_model.imports import MAX_IMPORT_BYTES, ImportManager
 from delinkcious.schemas.common import Paging, Text, Username
 from delinkcious.schemas.imports import ExportLinks, ImportSchema, ImportsSchema, StartImport
 
 GATEWAY: Final = "api-gateway"
-MEDIA_TYPES: Final = {
-    FileFormat.HTML: "text/html; charset=utf-8",
-    FileFormat.JSON: "application/json",
-    FileFormat.CSV: "text/csv; charset=utf-8",
-}
 
 
 class ImportOwner(BaseModel):
@@ -41,17 +38,23 @@ class ExportLinksOf(ExportLinks, ImportOwner):
     """Which links of whom, and in which format."""
 
 
-def add_transfers(app: RestApp, manager: ImportManager) -> None:
-    """Adds what takes in files of links and gives them out."""
+def add_transfers(app: RestApp, manager: ImportManager, slots: Slots) -> None:
+    """Adds what takes in files of links and gives them out.
+
+    Args:
+        slots: how many files may be under way at a time.
+    """
 
     @app.post("/imports")
     @allow(GATEWAY)
     @reads(app, StartImportOf, QUERY)
     @app.output(ImportSchema, status_code=202)
     def start_import(wanted: StartImportOf) -> Response:
-        upload = uploads.receive(MAX_IMPORT_BYTES)
-        new = wanted.to_import(upload.content_type, wanted.filename)
-        return json_response(manager.start_import(wanted.username, new, upload.chunks), 202)
+        with slots.one_for(wanted.username):
+            upload = uploads.receive(MAX_IMPORT_BYTES)
+            new = wanted.to_import(upload.content_type, wanted.filename)
+            job = manager.start_import(wanted.username, new, upload.chunks)
+        return json_response(job, 202)
 
     @app.get("/imports")
     @allow(GATEWAY)
@@ -61,14 +64,14 @@ def add_transfers(app: RestApp, manager: ImportManager) -> None:
         page = manager.get_imports(wanted.username, wanted.start_token, wanted.page_size)
         return json_response(page)
 
-    @app.get("/imports/<int:number>")
+    @app.get("/imports/<id:number>")
     @allow(GATEWAY)
     @reads(app, ImportOwner, QUERY)
     @app.output(ImportSchema)
     def get_import(number: int, owner: ImportOwner) -> Response:
         return json_response(manager.get_import(owner.username, number))
 
-    @app.delete("/imports/<int:number>")
+    @app.delete("/imports/<id:number>")
     @allow(GATEWAY)
     @reads(app, ImportOwner, QUERY)
     @app.output(ImportSchema)
@@ -80,5 +83,8 @@ def add_transfers(app: RestApp, manager: ImportManager) -> None:
     @reads(app, ExportLinksOf, QUERY)
     @app.output({}, description="The file.")
     def export(wanted: ExportLinksOf) -> Response:
-        chunks = manager.export(wanted.username, wanted.format, wanted.q)
-        return stream_response(chunks, MEDIA_TYPES[wanted.format])
+        def chunks() -> Iterator[bytes]:
+            with slots.one_for(wanted.username):
+                yield from manager.export(wanted.username, wanted.format, wanted.q)
+
+        return stream_response(chunks(), wanted.format.media_type)

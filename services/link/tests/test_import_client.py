@@ -12,6 +12,7 @@ from delinkcious.config import Address
 from delinkcious.errors import InvalidArgument, NotFound, PayloadTooLarge, Unavailable
 from delinkcious.http.app import create_app
 from delinkcious.http.client import HttpClient
+from delinkcious.http.slots import Slots
 from delinkcious.object_model import imports
 from delinkcious.object_model.imports import (
     MAX_IMPORT_BYTES,
@@ -95,7 +96,7 @@ def manager() -> Recorder:
 @pytest.fixture
 def address(manager: Recorder) -> Iterator[Address]:
     app = create_app(__name__, title="Links", version="1", auth=auth_for("api-gateway"))
-    add_transfers(app, manager)
+    add_transfers(app, manager, Slots(4, 4))
     with serving(app) as address:
         yield address
 

@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from delinkcious.database import Database
+from delinkcious.http.slots import Slots
 from delinkcious.object_model.links import NewLink
 from delinkcious.testing.peers import auth_for, calling_as
 from link_service.http import create_link_app
@@ -32,7 +33,7 @@ def links(database: Database) -> LinkManager:
 def http(database: Database, links: LinkManager) -> FlaskClient:
     app = create_link_app(links, auth_for("api-gateway", "news-manager"))
     store = PostgresImportStore(database, 100)
-    add_transfers(app, ImportManager(store, PostgresLinkStore(database)))
+    add_transfers(app, ImportManager(store, PostgresLinkStore(database)), Slots(2, 1))
     return app.test_client()
 
 
