@@ -70,8 +70,8 @@ class NewsStreams:
         """
         with self._slots.one_for(username):
             watch = self._news.watch_news(username, after, author)
-            self._add(watch)
             try:
+                self._add(watch)
                 yield from self._chunks(watch, token)
             finally:
                 self._remove(watch)

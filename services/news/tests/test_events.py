@@ -8,8 +8,8 @@ import pytest
 
 from delinkcious.messaging.event import Event, MalformedEvent
 from delinkcious.object_model.news import NewsEvent, NewsEventType
-from news_service.domain import LinkNews
-from news_service.events import to_link_news
+from news_service.domain import FollowNews, LinkNews
+from news_service.events import to_follow_news, to_link_news
 
 from .conftest import event_id
 
@@ -85,3 +85,19 @@ def test_what_is_not_public_is_private(visibility: str | None) -> None:
 def test_what_makes_no_sense_never_will(data: Mapping[str, Any]) -> None:
     with pytest.raises(MalformedEvent, match="not an event of a link"):
         to_link_news(event_of(data))
+
+
+@pytest.mark.parametrize(
+    ("subject", "follows"), [("graph.followed", True), ("graph.unfollowed", False)]
+)
+def test_it_tells_who_begins_to_follow_whom_and_who_ceases(subject: str, follows: bool) -> None:
+    event = event_of({"followed": "Alice", "follower": "Bob"}, subject)
+    assert to_follow_news(event) == FollowNews(event_id(1), "bob", "alice", follows)
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"followed": "alice"}, {"follower": "bob"}, {"followed": 1, "follower": "bob"}]
+)
+def test_who_follows_whom_has_to_be_said(data: Mapping[str, Any]) -> None:
+    with pytest.raises(MalformedEvent, match="who follows whom"):
+        to_follow_news(event_of(data, "graph.followed"))

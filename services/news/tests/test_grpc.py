@@ -1,6 +1,7 @@
 """The gRPC transport, through the real server and the client that the gateway uses."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,11 +13,17 @@ from google.rpc.status_pb2 import Status
 from delinkcious.auth import CALLER_TOKEN_HEADER
 from delinkcious.clients.news import NewsClient
 from delinkcious.config import Address
-from delinkcious.errors import DelinkciousError, InvalidArgument
+from delinkcious.errors import (
+    DelinkciousError,
+    InvalidArgument,
+    ResourceExhausted,
+    Unavailable,
+)
 from delinkcious.grpc.client import GrpcClient
 from delinkcious.news.v1 import news_pb2, news_pb2_grpc
 from delinkcious.testing.peers import auth_for, token_of
 from delinkcious.testing.serving_grpc import serving_grpc
+from delinkcious.testing.waiting import free_port
 from news_service.grpc import news_grpc_service
 from news_service.manager import NewsManager
 from news_service.memory import InMemoryNewsStore
@@ -97,6 +104,7 @@ def test_the_client_walks_through_the_pages(client: NewsClient) -> None:
         ({"username": "bob", "page_size": 0}, "page_size"),
         ({"username": "bob", "page_size": 10**12}, "page_size"),
         ({"username": "bob", "start_token": "nonsense"}, "start_token"),
+        ({"username": "bob", "author": "x" * 65}, "author"),
     ],
 )
 def test_the_client_is_told_which_field_is_wrong(
@@ -140,3 +148,53 @@ def test_a_wrong_token_is_our_mistake_not_our_callers(address: Address) -> None:
         NewsClient(client).get_news("bob")
     assert type(error.value) is DelinkciousError
     client.close()
+
+
+def test_the_client_gets_the_news_of_one_author(client: NewsClient) -> None:
+    assert len(client.get_news("bob", author="alice").events) == len(EVENTS)
+    assert client.get_news("bob", author="eve").events == ()
+
+
+def test_the_client_watches(client: NewsClient) -> None:
+    watch = client.watch_news("bob", after=event_id(3))
+    events = iter(watch)
+    assert [next(events) for _ in range(3)] == [None, EVENTS[3].event, EVENTS[4].event]
+    assert next(events) is None
+    watch.close()
+    assert list(events) == []
+
+
+def test_who_waits_for_news_is_let_go_when_the_watch_is_closed(client: NewsClient) -> None:
+    watch = client.watch_news("bob")
+    events = iter(watch)
+    next(events)
+    closing = threading.Timer(0.1, watch.close)
+    closing.start()
+    assert [event for event in events if event] == []
+
+
+def test_there_are_only_so_many_watchers(client: NewsClient) -> None:
+    watches = [iter(client.watch_news("bob")) for _ in range(2)]
+    assert [next(watch) for watch in watches] == [None, None]
+    with pytest.raises(ResourceExhausted):
+        next(iter(client.watch_news("bob")))
+
+
+def test_a_wrong_event_to_watch_from_is_named(client: NewsClient) -> None:
+    with pytest.raises(InvalidArgument) as error:
+        next(iter(client.watch_news("bob", after="nonsense")))
+    assert [violation.field for violation in error.value.violations] == ["after"]
+
+
+def test_nobody_answers_a_watch_of_a_service_that_is_away() -> None:
+    grpc_client = GrpcClient("news-manager", Address("127.0.0.1", free_port()))
+    with pytest.raises(Unavailable):
+        next(iter(NewsClient(grpc_client).watch_news("bob")))
+    grpc_client.close()
+
+
+def test_only_the_gateway_may_watch(stub: Any) -> None:
+    request = news_pb2.WatchNewsRequest(username="bob")
+    with pytest.raises(grpc.RpcError) as error:
+        next(iter(stub.WatchNews(request, metadata=metadata("link-manager"), timeout=5)))
+    assert error.value.code() is grpc.StatusCode.PERMISSION_DENIED

@@ -1,10 +1,12 @@
 """The real processes, ``serve`` and ``work``, with real servers and the real social graph."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -14,10 +16,12 @@ from delinkcious.config import Address
 from delinkcious.errors import Unavailable
 from delinkcious.grpc.client import GrpcClient
 from delinkcious.messaging import Broker, Event, Publisher
+from delinkcious.object_model.links import NewLink
 from delinkcious.testing.addresses import NatsAddress, RedisAddress
+from delinkcious.testing.cleaning import flush
 from delinkcious.testing.embedded import EmbeddedNats, EmbeddedRedis
 from delinkcious.testing.peers import auth_file, token_of
-from delinkcious.testing.process import ServiceProcess
+from delinkcious.testing.process import ServiceProcess, run_command
 from delinkcious.testing.running import running
 from delinkcious.testing.serving import serving
 from delinkcious.testing.settings import nats_settings, redis_settings
@@ -137,6 +141,17 @@ def event_of(number: int, subject: str = "links.added", visibility: str = "publi
         source="/link-manager",
         key="alice",
         data={"author": "alice", "link": link},
+    )
+
+
+def follow_of(number: int, author: str, subject: str = "graph.followed") -> Event:
+    """Bob begins to follow somebody, or ceases to."""
+    return Event(
+        id=event_id(number),
+        type=subject,
+        source="/social-graph-manager",
+        key="bob",
+        data={"followed": author, "follower": "bob"},
     )
 
 
@@ -269,6 +284,72 @@ def test_a_worker_without_a_token_for_the_social_graph_does_not_start(
     with ServiceProcess(SERVICE, "work", {**env, "MUTUAL_AUTH_FILE": str(file)}) as process:
         assert process.wait() != 0
         assert "there is no token for social-graph-manager" in process.output()
+
+
+async def test_follows_and_links_change_feeds_at_once(
+    env: dict[str, str], client: NewsClient, publisher: Publisher, neighbours: Neighbours
+) -> None:
+    neighbours.links.add_link("eve", NewLink("https://eve.example/", "Eve's"))
+    with neighbours.served(), ServiceProcess(SERVICE, "work", env) as work:
+        work.wait_ready()
+        assert titles(client) == []
+        await publisher.publish([follow_of(10, "eve")])
+        await eventually(lambda: titles(client) == ["Eve's"])
+        await publisher.publish([follow_of(11, "eve", "graph.unfollowed")])
+        await eventually(lambda: titles(client) == [])
+
+
+def test_what_redis_has_lost_is_rebuilt_when_it_is_read(
+    redis_address: RedisAddress, client: NewsClient, neighbours: Neighbours
+) -> None:
+    with neighbours.served():
+        for number in range(3):
+            neighbours.links.add_link("alice", NewLink(f"https://{number}.example/", str(number)))
+        for _ in range(2):
+            assert titles(client) == ["2", "1", "0"]
+            flush(redis_address)
+
+
+def test_feeds_are_rebuilt_by_command(
+    env: dict[str, str], client: NewsClient, neighbours: Neighbours
+) -> None:
+    neighbours.social_graph.follow("alice", "carol")
+    neighbours.links.add_link("alice", NewLink("https://a.example/", "A"))
+    with neighbours.served():
+        done = run_command(SERVICE, "rebuild", env, arguments=["--all"])
+        assert (done.returncode, done.stdout) == (0, "rebuilt: 2\n")
+        done = run_command(SERVICE, "rebuild", env, arguments=["--user", "Bob"])
+        assert (done.returncode, done.stdout) == (0, "rebuilt: 1\n")
+    assert titles(client) == ["A"]
+    done = run_command(SERVICE, "rebuild", env, arguments=["--all"])
+    assert done.returncode == 69
+    assert "social-graph-manager" in done.stderr
+    assert run_command(SERVICE, "rebuild", env).returncode == 2
+
+
+async def test_who_watches_is_told_and_let_go_when_it_is_told_to_stop(
+    env: dict[str, str],
+    serve: ServiceProcess,
+    client: NewsClient,
+    publisher: Publisher,
+    neighbours: Neighbours,
+) -> None:
+    with (
+        neighbours.served(),
+        ServiceProcess(SERVICE, "work", env) as work,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        work.wait_ready()
+        events = iter(client.watch_news("bob"))
+        assert next(events) is None
+        await publisher.publish([event_of(1)])
+        told = await asyncio.to_thread(next, (event for event in events if event))
+        assert told.title == "Title 1"
+        rest = threads.submit(list, events)
+        started = monotonic()
+        assert await asyncio.to_thread(serve.terminate) == 0
+        assert [event for event in rest.result(5) if event] == []
+        assert monotonic() - started < 5
 
 
 def count_answers(client: NewsClient) -> int:
