@@ -46,7 +46,7 @@ class DeletedUser:
         data = event.data
         try:
             until = datetime.fromisoformat(data["until"]).astimezone(UTC)
-            return cls(str(UUID(data["deletion_id"])), data["username"].lower(), until)
+            return cls(str(UUID(data["deletion_id"])), _name(data["username"]), until)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise MalformedEvent.of("data", f"names no deleted user: {error!r}") from None
 
@@ -66,6 +66,12 @@ class DeletedUser:
     def purged_by(self, service: str) -> Mapping[str, Any]:
         """Returns the data of ``users.purged``: whose account it was is not in it."""
         return {"deletion_id": self.deletion_id, "service": service}
+
+
+def _name(username: str) -> str:
+    if not username:
+        raise ValueError("nobody is called nothing")
+    return username.lower()
 
 
 def digest_of(username: str) -> bytes:

@@ -26,6 +26,7 @@ class SocialGraphManager(Protocol):
         Raises:
             InvalidArgument: somebody would follow himself.
             AlreadyExists: it is so already.
+            NotFound: the account of one of them is being deleted.
         """
         ...
 
