@@ -1,4 +1,4 @@
-"""Two of every worker, side by side: each event is published once and recorded once."""
+"""Two of every worker, side by side and killed: each event is published and recorded once."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ from social_graph_service import migrations as graph_migrations
 pytestmark = pytest.mark.integration
 
 LINKS = 40
-EVENTS = LINKS * 2
+MANY_LINKS = 250
 FOLLOWERS = ("bob", "carol")
 
 
@@ -37,9 +37,11 @@ class Platform:
         link = self._run(stack, env, "link_service", "serve")
         graph = self._run(stack, env, "social_graph_service", "serve")
         env = {**env, "SOCIAL_GRAPH_MANAGER_SERVICE_PORT": str(graph.port)}
-        for module in ("link_service", "news_service"):
-            for _ in range(2):
-                self._run(stack, env, module, "work")
+        self.workers = [
+            self._run(stack, env, module, "work")
+            for module in ("link_service", "news_service")
+            for _ in range(2)
+        ]
         self.links = LinkClient(HttpClient("link-manager", Address("127.0.0.1", link.port)))
         address = Address("127.0.0.1", graph.port)
         self.graph = SocialGraphClient(HttpClient("social-graph-manager", address))
@@ -79,17 +81,39 @@ async def test_two_relays_and_two_news_workers_do_everything_once(
 ) -> None:
     for follower in FOLLOWERS:
         platform.graph.follow("alice", follower)
-    await asyncio.to_thread(change_links, platform.links)
-    feeds = redis.Redis(
-        host=redis_address.host, port=redis_address.port, password=redis_address.password or None
-    )
+    await asyncio.to_thread(change_links, platform.links, LINKS)
+    await everything_is_there_once(nats_address, redis_address, LINKS)
+
+
+async def test_workers_that_are_killed_all_the_time_lose_nothing_and_repeat_nothing(
+    platform: Platform, nats_address: NatsAddress, redis_address: RedisAddress
+) -> None:
+    for follower in FOLLOWERS:
+        platform.graph.follow("alice", follower)
+    changing = asyncio.create_task(asyncio.to_thread(change_links, platform.links, MANY_LINKS))
+    kills = 0
+    while not changing.done() or kills < 2 * len(platform.workers):
+        worker = platform.workers[kills % len(platform.workers)]
+        await asyncio.to_thread(worker.kill)
+        worker.start()
+        await asyncio.to_thread(worker.wait_ready)
+        kills += 1
+    await changing
+    await everything_is_there_once(nats_address, redis_address, MANY_LINKS)
+
+
+async def everything_is_there_once(nats: NatsAddress, server: RedisAddress, links: int) -> None:
+    """Waits for it; what a killed worker held comes again after 15 seconds."""
+    feeds = redis.Redis(host=server.host, port=server.port, password=server.password or None)
     with feeds:
-        await eventually(lambda: [feeds.zcard(f"feed:{f}") for f in FOLLOWERS] == [EVENTS] * 2)
-    assert await published(nats_address) == {"links.added": LINKS, "links.updated": LINKS}
+        await eventually(
+            lambda: [feeds.zcard(f"feed:{f}") for f in FOLLOWERS] == [2 * links] * 2, timeout=40
+        )
+    assert await published(nats) == {"links.added": links, "links.updated": links}
 
 
-def change_links(links: LinkClient) -> None:
-    for number in range(LINKS):
+def change_links(links: LinkClient, count: int) -> None:
+    for number in range(count):
         url = f"https://example.com/{number}"
         links.add_link("alice", NewLink(url))
         links.update_link("alice", LinkChange(url, title="changed"))
