@@ -25,7 +25,6 @@ from api_gateway.personal_data import PersonalData
 from api_gateway.sessions import Sessions
 from api_gateway.social import add_changes_of_following, add_lists_of_users
 from api_gateway.tags import add_tags
-from delinkcious.http import paths
 from delinkcious.http.app import RestApp, create_app
 from delinkcious.http.slots import Slots
 from delinkcious.info import version_of
@@ -73,7 +72,6 @@ def create_gateway_app(
     """
     app = create_app(__name__, title="Delinkcious", version=version_of("api-gateway"), auth=None)
     headers.install(app)
-    paths.install(app)
     add_login(app, Login(managers.users, provider, cookie, public_url))
     add_account(app, managers.users, sessions)
     add_tokens(app, managers.users, sessions)

@@ -7,7 +7,6 @@ from flask import Response
 from pydantic import BaseModel, Field
 
 from delinkcious.auth import MutualAuth
-from delinkcious.http import paths
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
 from delinkcious.http.callers import allow
 from delinkcious.http.decode import ANY, JSON, QUERY, reads
@@ -114,7 +113,6 @@ class RenameTagOf(TagOf):
 def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
     """Returns the application that serves a link manager."""
     app = create_app(__name__, title="Link service", version=version_of("link-manager"), auth=auth)
-    paths.install(app)
 
     @app.get("/links")
     @allow(GATEWAY)

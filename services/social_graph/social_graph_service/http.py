@@ -6,7 +6,6 @@ from flask import Response
 
 from delinkcious.auth import MutualAuth
 from delinkcious.errors import AlreadyExists, NotFound
-from delinkcious.http import paths
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
 from delinkcious.http.callers import allow
 from delinkcious.http.decode import JSON, QUERY, reads
@@ -28,7 +27,6 @@ def create_social_graph_app(manager: SocialGraphManager, auth: MutualAuth) -> Re
     """Returns the application that serves a social graph manager."""
     version = version_of("social-graph-manager")
     app = create_app(__name__, title="Social graph service", version=version, auth=auth)
-    paths.install(app)
 
     @app.post("/follow")
     @allow(GATEWAY)

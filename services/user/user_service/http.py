@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from delinkcious.auth import MutualAuth
 from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound, Unauthenticated
-from delinkcious.http import paths
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
 from delinkcious.http.callers import allow
 from delinkcious.http.decode import JSON, QUERY, reads
@@ -106,7 +105,6 @@ class FeedSecretSchema(BaseModel):
 def create_user_app(manager: UserManager, auth: MutualAuth) -> RestApp:
     """Returns the application that serves a user manager."""
     app = create_app(__name__, title="User service", version=version_of("user-manager"), auth=auth)
-    paths.install(app)
     _add_accounts(app, manager)
     _add_sessions(app, manager)
     _add_tokens(app, manager)

@@ -15,7 +15,7 @@ from flask.json.provider import JSONProvider
 from flask.sessions import NullSession, SessionInterface
 
 from delinkcious.auth import MutualAuth
-from delinkcious.http import callers, observe, openapi, problems
+from delinkcious.http import callers, observe, openapi, paths, problems
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 
@@ -82,6 +82,7 @@ def create_app(
     )
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
+    paths.install(app)
     observe.install(app)
     if auth is not None:
         callers.install(app, auth)

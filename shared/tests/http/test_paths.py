@@ -6,14 +6,12 @@ import pytest
 from flask import Response
 from flask.testing import FlaskClient
 
-from delinkcious.http import paths
 from delinkcious.http.app import create_app, json_response
 
 
 @pytest.fixture
 def client() -> FlaskClient:
     app = create_app(__name__, title="People", version="1", auth=None)
-    paths.install(app)
 
     @app.get("/people/<username:name>")
     def person(name: str) -> Response:
