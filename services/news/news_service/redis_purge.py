@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from delinkcious.deletion import DeletedUser
 from delinkcious.redis import AsyncRedis
 from news_service.domain import first_id
-from news_service.scripts import STRIP
+from news_service.scripts import MARK, STRIP
 
 # Longer than events can come late: they live for 7 days, dead letters for 30.
 _REMEMBERED: Final = timedelta(days=37)
@@ -35,6 +35,7 @@ class RedisPurge:
 
     def __init__(self, redis: AsyncRedis) -> None:
         self._redis = redis
+        self._mark = redis.client.register_script(MARK)
         self._strip = redis.client.register_script(STRIP)
 
     async def some(self, user: DeletedUser) -> bool:
@@ -45,12 +46,21 @@ class RedisPurge:
             if reached == _DONE:
                 return True
             if reached is None:
-                await _begin(client, user)
+                await self._begin(client, user)
             found: Any = await client.scan(int(reached or 0), count=_KEYS_AT_ONCE)
             cursor, keys = found
             await self._forget(client, keys, user)
             await client.set(progress, cursor or _DONE, ex=_REMEMBERED)
         return not cursor
+
+    async def _begin(self, client: Redis, user: DeletedUser) -> None:
+        """First of all, nothing new comes."""
+        await self._mark(args=[user.username, first_id(user.until)])
+        await _forget_those_of_old(client)
+        name = user.username
+        own = ("feed:{}", "timeline:{}", "following:{}", "following:{}:version")
+        await client.unlink(*(key.format(name) for key in own))
+        await client.zrem("popular", name)
 
     async def _forget(self, client: Redis, keys: Sequence[bytes], user: DeletedUser) -> None:
         kinds: dict[bytes, list[bytes]] = {}
@@ -69,16 +79,6 @@ class RedisPurge:
         for key in followers:
             pipeline.srem(key, user.username)
         await pipeline.execute()
-
-
-async def _begin(client: Redis, user: DeletedUser) -> None:
-    """First of all, nothing new comes."""
-    await client.hset(_DELETED, user.username, first_id(user.until))
-    await _forget_those_of_old(client)
-    name = user.username
-    own = ("feed:{}", "timeline:{}", "following:{}", "following:{}:version")
-    await client.unlink(*(key.format(name) for key in own))
-    await client.zrem("popular", name)
 
 
 async def _forget_those_of_old(client: Redis) -> None:

@@ -92,6 +92,14 @@ local function is_deleted(username, id)
 end
 """
 
+MARK: Final = """
+-- ARGV: a user, the first id that is not of the deleted account. `*` has the greatest of all.
+redis.call('HSET', 'deleted', ARGV[1], ARGV[2])
+if ARGV[2] > (redis.call('HGET', 'deleted', '*') or '') then
+    redis.call('HSET', 'deleted', '*', ARGV[2])
+end
+"""
+
 STRIP: Final = """
 -- KEYS: feeds. ARGV: author, the first id that stays
 for _, feed in ipairs(KEYS) do
@@ -183,8 +191,11 @@ for i = 4, #ARGV do
     end
 end
 if #members == 0 then return end
-for i, feed in ipairs(KEYS) do readers[i] = feed:sub(6) end
-local deleted = redis.call('HMGET', 'deleted', unpack(readers))
+local deleted = {{}}
+if is_deleted('*', ARGV[3]) then  -- somebody is being deleted just now
+    for i, feed in ipairs(KEYS) do readers[i] = feed:sub(6) end
+    deleted = redis.call('HMGET', 'deleted', unpack(readers))
+end
 for i, feed in ipairs(KEYS) do
     if ARGV[3] >= (deleted[i] or '') then add(feed, tonumber(ARGV[1]), ARGV[2], members) end
 end
