@@ -1,5 +1,6 @@
 """A small service behind the real server: it answers, raises or waits as a test wants."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ import grpc.aio
 import pytest
 
 from delinkcious.config import Address
-from delinkcious.grpc.client import GrpcClient
+from delinkcious.errors import InvalidArgument
+from delinkcious.grpc.client import GrpcClient, GrpcStream
 from delinkcious.grpc.server import GrpcService
 from delinkcious.news.v1 import news_pb2, news_pb2_grpc
 from delinkcious.policy import Policy
@@ -34,10 +36,19 @@ class Servicer:
 
     behaviour: Behaviour = _answer
     calls: list[Any] = field(default_factory=list)
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def GetNews(self, request: Any, context: Context) -> Any:
         self.calls.append(request)
         return await self.behaviour(request, context)
+
+    async def WatchNews(self, request: Any, _context: Context) -> AsyncIterator[Any]:
+        """Ends when the service is stopped; fails if nobody's news is wanted."""
+        self.calls.append(request)
+        if not request.username:
+            raise InvalidArgument.of("username", "is missing")
+        yield news_pb2.WatchNewsResponse()
+        await self.stopped.wait()
 
     async def count(self, request: bytes, _context: Context) -> AsyncIterator[bytes]:
         self.calls.append(request)
@@ -73,7 +84,8 @@ def services(servicer: Servicer) -> list[GrpcService]:
         GrpcService(
             "delinkcious.news.v1.News",
             lambda server: news_pb2_grpc.add_NewsServicer_to_server(servicer, server),
-            {"GetNews": {FRIEND}},
+            {"GetNews": {FRIEND}, "WatchNews": {FRIEND}},
+            servicer.stopped.set,
         ),
         GrpcService("test.Counter", register_counter, {"Count": {FRIEND}}),
     ]
@@ -124,3 +136,9 @@ def counting(client: GrpcClient, number: int, caller: str = FRIEND) -> Any:
     count: Any = client.channel.unary_stream("/test.Counter/Count")
     metadata = [("delinkcious-caller-token", token_of(caller))]
     return count(str(number).encode(), metadata=metadata, timeout=5)
+
+
+def watch_news(client: GrpcClient, username: str = "bob") -> GrpcStream[Any]:
+    """Calls the service, which answers once, and then when it is stopped."""
+    stub = news_pb2_grpc.NewsStub(client.channel)
+    return client.stream("WatchNews", stub.WatchNews, news_pb2.WatchNewsRequest(username=username))

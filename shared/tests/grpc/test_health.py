@@ -119,4 +119,4 @@ def test_reflection_tells_how_to_call_it(channel: grpc.Channel) -> None:
     described = answer.file_descriptor_response.file_descriptor_proto
     files = [FileDescriptorProto.FromString(file) for file in described]
     methods = [method.name for file in files for s in file.service for method in s.method]
-    assert methods == ["GetNews"]
+    assert methods == ["GetNews", "WatchNews"]
