@@ -8,7 +8,7 @@ too: following brings in some of it.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,12 +30,13 @@ _PAGE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event that may be seen."""
+    """An event that may be seen; and has to be, unless it is ``optional``."""
 
     author: str
     url: str
     kind: NewsEventType
     at: datetime
+    optional: bool = False
 
     @property
     def what(self) -> tuple[str, str, NewsEventType]:
@@ -69,9 +70,14 @@ def histories(events: Iterable[tuple[str, str, Mapping[str, Any], datetime]]) ->
         if is_public:
             told.append(Told(author, link["url"], kind, at))
     of_authors: dict[str, list[Told]] = defaultdict(list)
-    for told in of_links.values():
-        for each in told:
-            of_authors[each.author].append(each)
+    for told in filter(None, of_links.values()):
+        of_authors[told[0].author] += told
+        if told[0].kind is NewsEventType.LINK_UPDATED:
+            # It was private in between. Who follows later, or whose feed was lost and made anew,
+            # is told of the link as it is now: that it was added.
+            of_authors[told[0].author].append(
+                replace(told[0], kind=NewsEventType.LINK_ADDED, optional=True)
+            )
     return of_authors
 
 
@@ -134,7 +140,11 @@ def _problems(
         for told in seen.get(follow.author, ()):
             allowed[told.what] += 1
             lost = since is not None and told.at < since
-            if told.at > follow.since and not (lost and told.kind is not NewsEventType.LINK_ADDED):
+            if (
+                told.at > follow.since
+                and not told.optional
+                and not (lost and told.kind is not NewsEventType.LINK_ADDED)
+            ):
                 wanted.append(told)
     for what, times in entries.items():
         if times > allowed[what]:

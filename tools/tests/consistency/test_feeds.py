@@ -18,7 +18,10 @@ def shown(*events: tuple[str, int, str]) -> list[tuple[int, str]]:
         for place, (what, number, visibility) in enumerate(events)
     )
     kinds = {kind: kind.value.removeprefix("link_") for kind in NewsEventType}
-    return [(int(each.url.rsplit("/", 1)[1]), kinds[each.kind]) for each in told.get("alice", ())]
+    return [
+        (int(each.url.rsplit("/", 1)[1]), kinds[each.kind] + "?" * each.optional)
+        for each in told.get("alice", ())
+    ]
 
 
 def data(number: int, visibility: str) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def data(number: int, visibility: str) -> dict[str, Any]:
         ([("added", 1, "public"), ("updated", 1, "private")], []),
         (
             [("added", 1, "public"), ("updated", 1, "private"), ("updated", 1, "public")],
-            [(1, "updated")],
+            [(1, "updated"), (1, "added?")],
         ),
         (
             [("added", 1, "public"), ("updated", 1, "public"), ("deleted", 1, "public")],
