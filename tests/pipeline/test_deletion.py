@@ -204,19 +204,19 @@ def test_who_is_killed_in_the_middle_goes_on_where_it_was(platform: Platform) ->
 def test_who_is_away_is_told_again_and_repeated_events_do_no_harm(platform: Platform) -> None:
     platform.populate()
     away = [platform.workers[name] for name in ("social_graph", "news")]
-    for worker in away:
-        worker.kill()
+    for each in away:
+        each.kill()
     deletion = platform.users.delete_account("alice")
     told = "SELECT FROM outbox WHERE subject = 'users.deleted' AND published_at IS NOT NULL"
     wait_until(lambda: platform.count("user", told) >= 2, 30)
     assert platform.users.get_deletion(deletion.id).status is DeletionStatus.RUNNING
-    metrics = platform.workers["user"].management("/metrics").decode()
-    assert "delinkcious_deletions_in_progress 1.0" in metrics
-    logs = platform.workers["user"].logs()
-    (hangs, *_) = [line for line in logs if line["event"] == "deletion_hangs"]
-    assert {"news-manager", "social-graph-manager"} <= set(hangs["waits_for"])
-    for worker in away:
-        worker.start()
+    worker = platform.workers["user"]
+    in_progress = b"delinkcious_deletions_in_progress 1.0"
+    wait_until(lambda: in_progress in worker.management("/metrics"))
+    hangs = wait_until(lambda: [log for log in worker.logs() if log["event"] == "deletion_hangs"])
+    assert {"news-manager", "social-graph-manager"} <= set(hangs[0]["waits_for"])
+    for each in away:
+        each.start()
     platform.wait_done(deletion.id)
     assert platform.traces() == {}
     assert "alice" not in platform.workers["user"].output()
