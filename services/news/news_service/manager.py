@@ -97,20 +97,30 @@ class NewsDesk:
         """Tells the author's followers of an event; or, if it is private, takes back what earlier
         ones told of its link.
         """
-        if news.is_public:
-            await self._tell(news)
-        else:
+        if not news.is_public:
             await self._store.retract(news)
+        elif news.event.event_type is NewsEventType.LINK_DELETED or await self._is_current(news):
+            await self._tell(news)
 
     async def follow(self, news: FollowNews) -> None:
         """Brings the author's latest links into a follower's feed; or takes all of the author's
         news out of it.
         """
+        if news.event_id < await self._store.began() and not await self._rebuilder.is_so(news):
+            return
         is_so = await self._store.follow(news)
         if is_so and news.follows:
             latest = await self._rebuilder.recover([news.author], LATEST)
             await self._store.deliver(latest, [news.follower])
         await self._store.announce()
+
+    async def _is_current(self, news: LinkNews) -> bool:
+        """Tells whether a link is still public, if the event is from before the store lost what it
+        knew: that it was hidden or deleted since may be among that.
+        """
+        if news.event.id >= await self._store.began():
+            return True
+        return await self._rebuilder.is_public(news)
 
     async def _tell(self, news: LinkNews) -> None:
         # Who follows from now on is told by `follow`: the link service knows the link already.

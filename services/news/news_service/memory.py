@@ -26,7 +26,8 @@ class _Link:
 class InMemoryNewsStore:
     """Keeps feeds in memory; see `news_service.ports.NewsStore`."""
 
-    def __init__(self, feed_size: int, retention: timedelta) -> None:
+    def __init__(self, feed_size: int, retention: timedelta, began: str = "") -> None:
+        self._began = began
         self._feed_size = feed_size
         self._retention = retention
         self._feeds: dict[str, set[Entry]] = defaultdict(set)
@@ -56,6 +57,9 @@ class InMemoryNewsStore:
             and entry.event_id in self._events
         ]
         return Feed([event for event in events if self._is_fresh(event)][:limit], is_known=known)
+
+    async def began(self) -> str:
+        return self._began
 
     async def tell(self, news: LinkNews, *, popular: bool) -> Entry | None:
         link, event = self._links[news.link_id], news.event

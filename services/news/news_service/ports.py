@@ -18,6 +18,12 @@ class NewsStore(Protocol):
         """
         ...
 
+    async def began(self) -> str:
+        """Returns the id from which on it knows of all events that it was ever given: it has lost
+        what it knew of those before, if it knew them.
+        """
+        ...
+
     async def tell(self, news: LinkNews, *, popular: bool) -> Entry | None:
         """Stores what is told of a link, for every feed that names it. What older events told of a
         deleted link becomes unreadable.

@@ -9,7 +9,7 @@ import structlog
 from delinkcious.errors import Unavailable
 from delinkcious.object_model.links import MAX_AUTHORS
 from delinkcious.object_model.paging import MAX_PAGE_SIZE
-from news_service.domain import Entry, recovered
+from news_service.domain import Entry, FollowNews, LinkNews, recovered
 from news_service.metrics import REBUILT
 from news_service.ports import NewsStore, Sources
 
@@ -78,6 +78,23 @@ class Rebuilder:
             logger.warning("feed_not_rebuilt", reason=error.detail)
             return False
         return True
+
+    async def is_public(self, news: LinkNews) -> bool:
+        """Tells whether a link is public now, as far as its author's newest show it.
+
+        Raises:
+            Unavailable: the link service is away.
+        """
+        latest = await self._sources.latest([news.event.username], MAX_PAGE_SIZE)
+        return any(link.id == news.link_id for link in latest)
+
+    async def is_so(self, news: FollowNews) -> bool:
+        """Tells whether somebody follows an author, or does not, as the event says.
+
+        Raises:
+            Unavailable: the social graph is away.
+        """
+        return (news.author in await self._sources.following(news.follower)) == news.follows
 
     async def recover(self, authors: Sequence[str], limit: int) -> list[Entry]:
         """Returns the entries of the newest links of some authors, which can then be delivered.

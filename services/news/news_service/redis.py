@@ -8,6 +8,7 @@
 - ``following:<username>``: whom a user follows, a set; with ``*`` in it, it is all of them.
 - ``following:<username>:version``: how often an event changed it.
 - ``follow:<follower>:<author>``: the last event of the two.
+- ``began``: the id from which on nothing has been lost, set when it is missing.
 - ``event:<id>``: what the event tells, once for all feeds, until its retention is over.
 - ``link:<id>:events``: which events tell of a link, so that all of them can be taken back at once.
 - ``link:<id>``: ``retracted``, the last event that took them back; what is older stays unreadable.
@@ -40,6 +41,10 @@ _BATCH: Final = 500
 _RECOVERED_AT_ONCE: Final = 100
 _CHANNEL: Final = "news"
 _POPULAR: Final = "popular"
+_BEGAN: Final = "began"
+
+_CLOCKS_DIFFER: Final = timedelta(seconds=5)
+"""By so much at most; ids are made by the clocks of others."""
 
 _Arguments = list[bytes | bytearray | memoryview | str | int | float]
 
@@ -72,6 +77,14 @@ class RedisNewsStore:
         with self._redis.guard():
             known, bodies = await self._read(keys=keys, args=[bound, limit, query.author or ""])
         return Feed([_decode(body) for body in bodies], is_known=bool(known))
+
+    async def began(self) -> str:
+        with self._redis.guard() as client:
+            began: Any = await client.get(_BEGAN)
+            if began is None:
+                await client.set(_BEGAN, first_id(datetime.now(UTC) + _CLOCKS_DIFFER), nx=True)
+                began = await client.get(_BEGAN)
+        return str(began.decode())
 
     async def tell(self, news: LinkNews, *, popular: bool) -> Entry | None:
         event = news.event

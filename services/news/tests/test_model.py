@@ -124,6 +124,7 @@ def run(request: pytest.FixtureRequest) -> Run:
     async def on_redis(test: Callable[[NewsStore], Awaitable[None]]) -> None:
         async with AsyncRedis("redis", address) as redis:
             await redis.client.flushall()
+            await redis.client.set("began", "0")
             await test(RedisNewsStore(redis, feed_size=1000, retention=RETENTION))
 
     return lambda test: asyncio.run(on_redis(test))

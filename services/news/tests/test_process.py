@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 import pytest
 
@@ -33,7 +33,7 @@ from social_graph_service.http import create_social_graph_app
 from social_graph_service.manager import SocialGraphManager
 from social_graph_service.memory import InMemoryFollowStore
 
-from .conftest import event_id
+from .conftest import event_id as old_event_id
 
 pytestmark = pytest.mark.integration
 
@@ -41,6 +41,14 @@ SERVICE = "news_service"
 SOCIAL_GRAPH = "social-graph-manager"
 LINK = "link-manager"
 PEERS = (SOCIAL_GRAPH, LINK)
+
+
+SOON = round(time() * 1000) + 3_600_000
+
+
+def event_id(number: int) -> str:
+    """The ``number``-th id, newer than anything that Redis may have lost."""
+    return old_event_id(SOON + number)
 
 
 class Neighbours:

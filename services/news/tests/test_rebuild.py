@@ -3,17 +3,30 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from delinkcious.errors import Unavailable
 from delinkcious.object_model.links import MAX_AUTHORS, PublicLink
 from delinkcious.object_model.news import NewsEventType
-from news_service.domain import LinkNews
+from delinkcious.redis import AsyncRedis
+from news_service.domain import FeedQuery, LinkNews, first_id
 from news_service.manager import NewsDesk, NewsManager
+from news_service.memory import InMemoryNewsStore
 from news_service.ports import NewsStore
+from news_service.redis import RedisNewsStore
+from news_service.watch import Watchers
 
-from .conftest import FEED_SIZE, Graph, follow_of, news_of, rebuilder_of
+from .conftest import (
+    FEED_SIZE,
+    RETENTION,
+    Graph,
+    desk_of,
+    follow_of,
+    news_of,
+    rebuilder_of,
+)
 
 
 @pytest.fixture
@@ -158,6 +171,53 @@ async def test_many_authors_are_asked_for_in_groups(store: NewsStore) -> None:
     crowd.followers = {f"author{number}": ["bob"] for number in range(MAX_AUTHORS + 7)}
     await rebuilder_of(store, crowd).rebuild("bob")
     assert groups == [MAX_AUTHORS, 7]
+
+
+LOST = "00000000-4000-7000-8000-000000000000"
+"""Newer than all events that tests have: the store may have known more about them."""
+
+
+@pytest.fixture
+async def losing(store: NewsStore, request: pytest.FixtureRequest) -> NewsStore:
+    """The store, after it has lost everything."""
+    if isinstance(store, RedisNewsStore):
+        redis: AsyncRedis = request.getfixturevalue("redis")
+        await redis.client.set("began", LOST)
+        return store
+    return InMemoryNewsStore(FEED_SIZE, RETENTION, began=LOST)
+
+
+async def test_an_event_of_before_the_loss_is_told_if_its_link_is_still_public(
+    losing: NewsStore, graph: Graph
+) -> None:
+    """That it was hidden may have been known, and lost."""
+    desk = desk_of(losing, graph)
+    await desk.record(news_of(1, link_id=1))
+    await desk.record(news_of(2, link_id=2000))
+    await desk.record(news_of(3, link_id=3000, event_type=NewsEventType.LINK_DELETED))
+    feed = await losing.read(FeedQuery("bob", None, 10), 10)
+    assert [event.title for event in feed.events] == ["News 3", "News 1"]
+
+
+async def test_a_follow_of_before_the_loss_counts_if_it_is_still_so(
+    losing: NewsStore, graph: Graph
+) -> None:
+    desk = desk_of(losing, graph)
+    manager = NewsManager(losing, rebuilder_of(losing, graph), Watchers(1, 1))
+    await titles(manager)
+    await desk.follow(follow_of(1, author="somebody else"))
+    await desk.follow(follow_of(2, author="alice", follows=False))
+    assert await titles(manager) == ["Link 4", "Link 3", "Link 2", "Link 1"]
+
+
+@pytest.mark.integration
+async def test_a_store_that_has_lost_everything_begins_anew(redis: AsyncRedis) -> None:
+    store = RedisNewsStore(redis, feed_size=FEED_SIZE, retention=RETENTION)
+    assert await store.began() == "0"
+    await redis.client.flushall()
+    began = await store.began()
+    assert began > first_id(datetime.now(UTC))
+    assert await store.began() == began
 
 
 def _at(event_id: str, **fields: object) -> LinkNews:

@@ -10,7 +10,7 @@ from delinkcious.errors import InvalidArgument, ResourceExhausted
 from delinkcious.object_model.news import NewsEvent
 from news_service.manager import NewsDesk, NewsManager
 from news_service.ports import NewsStore
-from news_service.watch import Watchers, Window
+from news_service.watch import Watchers
 
 from .conftest import Graph, event_id, follow_of, news_of
 
@@ -148,15 +148,6 @@ async def test_a_burst_longer_than_a_look_is_told_whole(
         for number in range(1, 10):
             await desk.record(news_of(number))
         assert await told(watch, 9) == [event_id(number) for number in range(1, 10)]
-
-
-def test_a_window_forgets_the_oldest_and_tells_nothing_older() -> None:
-    window = Window(None)
-    events = [news_of(number).event for number in range(1, 4001)]
-    assert window.fresh(list(reversed(events))) == events
-    assert window.fresh([events[-1], events[0]]) == []
-    late = news_of(1).event
-    assert window.fresh([late]) == []
 
 
 @pytest.fixture(autouse=True)
