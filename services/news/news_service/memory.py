@@ -106,8 +106,11 @@ class InMemoryNewsStore:
     async def deliver(self, entries: Sequence[Entry], usernames: Sequence[str]) -> None:
         kept = {entry for entry in entries if not self._is_deleted(entry.author, entry.event_id)}
         for username in usernames:
-            if not self._is_deleted(username, _now_id()):
-                self._feeds[username] = self._cut(self._feeds[username] | kept)
+            wanted = kept
+            if username in self._deleted:
+                following = self._following[username]
+                wanted = {entry for entry in kept if entry.author in following}
+            self._feeds[username] = self._cut(self._feeds[username] | wanted)
 
     async def retract(self, news: LinkNews) -> None:
         link = self._links[news.link_id]
@@ -121,10 +124,12 @@ class InMemoryNewsStore:
         if news.event_id < self._pairs.get(pair, ""):
             return False
         ended = news.account_deleted
-        if self._is_deleted(news.follower, "" if ended else news.event_id):
-            return False
         deleted = ended or self._is_deleted(news.author, news.event_id)
         if deleted and news.follows:
+            return False
+        if self._is_deleted(news.follower, "" if ended else news.event_id):
+            if ended:
+                self._forget_reader(news.follower)
             return False
         if not deleted:
             self._pairs[pair] = news.event_id
@@ -133,7 +138,10 @@ class InMemoryNewsStore:
             self._following[news.follower].add(news.author)
         else:
             self._following[news.follower].discard(news.author)
-            self._keep(news.follower, lambda entry: entry.author != news.author)
+            self._keep(
+                news.follower,
+                lambda entry: entry.author != news.author or entry.event_id >= news.event_id,
+            )
         return True
 
     async def version_of(self, username: str) -> str:
@@ -147,7 +155,6 @@ class InMemoryNewsStore:
         following = [each for each in following if not self._is_deleted(each, _now_id())]
         self._following[username] = set(following)
         self._known.add(username)
-        self._keep(username, lambda entry: entry.author in following)
         return True
 
     async def purge_some(self, user: DeletedUser) -> bool:
@@ -155,10 +162,9 @@ class InMemoryNewsStore:
             return True
         name, bound = user.username, first_id(user.until)
         self._deleted[name] = bound
-        for known in (self._feeds, self._timelines, self._following, self._versions):
-            known.pop(name, None)
+        self._forget_reader(name)
+        self._timelines.pop(name, None)
         self._popular.discard(name)
-        self._known.discard(name)
         self._pairs = {pair: last for pair, last in self._pairs.items() if name not in pair}
         for following in self._following.values():
             following.discard(name)
@@ -171,6 +177,11 @@ class InMemoryNewsStore:
         }
         self._purges.add(user.deletion_id)
         return True
+
+    def _forget_reader(self, username: str) -> None:
+        for known in (self._feeds, self._following, self._versions):
+            known.pop(username, None)
+        self._known.discard(username)
 
     def _is_deleted(self, username: str, event_id: str) -> bool:
         return event_id < self._deleted.get(username, "")

@@ -35,7 +35,7 @@ from delinkcious.redis import AsyncRedis
 from news_service import scripts
 from news_service.domain import Entry, Feed, FeedQuery, FollowNews, LinkNews, first_id
 from news_service.metrics import DELIVERED
-from news_service.redis_purge import RedisPurge
+from news_service.redis_purge import RedisPurge, watched_until
 
 _BATCH: Final = 500
 _RECOVERED_AT_ONCE: Final = 100
@@ -145,7 +145,7 @@ class RedisNewsStore:
         ]
         arguments: _Arguments = [
             *(news.event_id, news.author, int(news.follows), self._retention),
-            int(news.account_deleted),
+            *(int(news.account_deleted), watched_until()),
         ]
         with _traced("follow"), self._redis.guard():
             return bool(await self._follow(keys=keys, args=arguments))

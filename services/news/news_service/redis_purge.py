@@ -4,7 +4,8 @@ Feeds do not say where else an author is, and an index that does would cost ever
 something that hardly ever happens.
 
 - ``deleted``: a hash of the users that were deleted, each with the first event id that is not of
-  the deleted account any more. The scripts that write look here, so nothing comes back.
+  the deleted account any more. The scripts that write look here, so nothing comes back. ``*`` is
+  up to when deliveries look.
 - ``purge:<deletion>``: how far the walk is; ``done`` at its end. Redis promises that a walk meets
   every key that is there from its beginning to its end, whoever goes on with it.
 """
@@ -24,10 +25,18 @@ from news_service.scripts import MARK, STRIP
 # Longer than events can come late: they live for 7 days, dead letters for 30.
 _REMEMBERED: Final = timedelta(days=37)
 
+# How long a delivery may be under way to somebody whom the social graph has forgotten since.
+_DELIVERIES_TAKE: Final = timedelta(hours=1)
+
 _DELETED: Final = "deleted"
 _DONE: Final = b"done"
 _KEYS_AT_ONCE: Final = 1000
 _FEEDS_AT_ONCE: Final = 50
+
+
+def watched_until() -> str:
+    """Returns the id up to which deliveries are to look at their readers."""
+    return first_id(datetime.now(UTC) + _DELIVERIES_TAKE)
 
 
 class RedisPurge:
@@ -55,7 +64,7 @@ class RedisPurge:
 
     async def _begin(self, client: Redis, user: DeletedUser) -> None:
         """First of all, nothing new comes."""
-        await self._mark(args=[user.username, first_id(user.until)])
+        await self._mark(args=[user.username, first_id(user.until), watched_until()])
         await _forget_those_of_old(client)
         name = user.username
         own = ("feed:{}", "timeline:{}", "following:{}", "following:{}:version")

@@ -92,12 +92,20 @@ local function is_deleted(username, id)
 end
 """
 
-MARK: Final = """
--- ARGV: a user, the first id that is not of the deleted account. `*` has the greatest of all.
-redis.call('HSET', 'deleted', ARGV[1], ARGV[2])
-if ARGV[2] > (redis.call('HGET', 'deleted', '*') or '') then
-    redis.call('HSET', 'deleted', '*', ARGV[2])
+_WATCH: Final = """
+-- Has deliveries look at their readers up to this id: it takes a tenth of their rate.
+local function watch(upto)
+    if upto > (redis.call('HGET', 'deleted', '*') or '') then
+        redis.call('HSET', 'deleted', '*', upto)
+    end
 end
+"""
+
+MARK: Final = f"""
+-- ARGV: a user, the first id that is not of the deleted account, an id of later
+{_WATCH}
+redis.call('HSET', 'deleted', ARGV[1], ARGV[2])
+watch(ARGV[3])
 """
 
 STRIP: Final = """
@@ -192,28 +200,50 @@ for i = 4, #ARGV do
 end
 if #members == 0 then return end
 local deleted = {{}}
-if is_deleted('*', ARGV[3]) then  -- somebody is being deleted just now
+if is_deleted('*', ARGV[3]) then
     for i, feed in ipairs(KEYS) do readers[i] = feed:sub(6) end
     deleted = redis.call('HMGET', 'deleted', unpack(readers))
 end
+
+-- Who was deleted is told nothing, but what the next account of that name follows by now.
+local function followed_by(reader)
+    local wanted = {{}}
+    for i = 2, #members, 2 do
+        if redis.call('SISMEMBER', 'following:' .. reader, members[i]:sub(38)) == 1 then
+            wanted[#wanted + 1] = 0
+            wanted[#wanted + 1] = members[i]
+        end
+    end
+    return wanted
+end
+
 for i, feed in ipairs(KEYS) do
-    if ARGV[3] >= (deleted[i] or '') then add(feed, tonumber(ARGV[1]), ARGV[2], members) end
+    local wanted = deleted[i] and followed_by(readers[i]) or members
+    if #wanted > 0 then add(feed, tonumber(ARGV[1]), ARGV[2], wanted) end
 end
 """
 
 FOLLOW: Final = f"""
 -- KEYS: the pair, following, its version, feed
--- ARGV: id, author, whether it begins, retention, whether it ends as an account is deleted
+-- ARGV: id, author, whether it begins, retention, whether it ends as an account is deleted,
+--       an id of later
 -- Returns whether it is so, as far as is known.
 {_DELETED}
+{_WATCH}
 local pair, following, version, feed = unpack(KEYS)
 local id, author, begins, retention = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4]
 local ended = ARGV[5] == '1'
--- What ended like this is of the deleted account, whenever it is told.
-if is_deleted(feed:sub(6), ended and '' or id) then return 0 end
 local deleted = ended or is_deleted(author, id)
-if deleted and begins then return 0 end
-if id < (redis.call('GET', pair) or '') then return 0 end
+if id < (redis.call('GET', pair) or '') or (deleted and begins) then return 0 end
+if is_deleted(feed:sub(6), ended and '' or id) then
+    -- What came while the social graph still knew of it. If this is late, and the feed is of the
+    -- next account already, that is rebuilt when it is read.
+    if ended then
+        redis.call('UNLINK', feed, following, version)
+        watch(ARGV[6])
+    end
+    return 0
+end
 if not deleted then redis.call('SET', pair, id, 'EX', retention) end
 redis.call('INCR', version)
 redis.call('EXPIRE', version, retention)
@@ -222,7 +252,8 @@ if begins then
     redis.call('EXPIRE', following, retention)
 else
     redis.call('SREM', following, author)
-    for _, entry in ipairs(redis.call('ZRANGE', feed, 0, -1)) do
+    -- What is newer came because it began anew, which is yet to be heard of.
+    for _, entry in ipairs(redis.call('ZRANGEBYLEX', feed, '-', '(' .. id)) do
         if entry:sub(38) == author then redis.call('ZREM', feed, entry) end
     end
 end
@@ -243,10 +274,5 @@ for i = 4, #ARGV do
     if not is_deleted(ARGV[i], ARGV[3]) then redis.call('SADD', following, ARGV[i]) end
 end
 redis.call('EXPIRE', following, ARGV[2])
-for _, entry in ipairs(redis.call('ZRANGE', feed, 0, -1)) do
-    if redis.call('SISMEMBER', following, entry:sub(38)) == 0 then
-        redis.call('ZREM', feed, entry)
-    end
-end
 return 1
 """

@@ -74,12 +74,15 @@ async def test_an_event_that_comes_late_tells_nobody_anything(
     assert await urls(store, "bob") == []
 
 
-async def test_a_delivery_that_was_under_way_leaves_nothing(store: NewsStore) -> None:
+@pytest.mark.parametrize("for_seconds", [3600, -1])
+async def test_a_delivery_that_was_under_way_leaves_nothing(
+    store: NewsStore, for_seconds: float
+) -> None:
     entry = await store.tell(news_of(1), popular=False)
     other = await store.tell(news_of(2, author="dave"), popular=False)
     assert entry is not None
     assert other is not None
-    await purge(store, deleted())
+    await purge(store, deleted(for_seconds=for_seconds))
     await store.deliver([entry, other], ["bob", "alice"])
     assert await urls(store, "bob") == ["https://example.com/2"]
     assert await urls(store, "alice") == []
@@ -106,6 +109,19 @@ async def test_follows_that_end_with_the_account_need_not_be_told_in_time(
     assert await store.version_of("alice") == await store.version_of("nobody")
     # It is not remembered, as it says nothing of the next account of that name.
     assert await store.follow(follow_of(3, follower="bob", author="eve"))
+
+
+async def test_what_the_social_graph_still_made_of_the_user_goes_when_it_has_forgotten(
+    store: NewsStore,
+) -> None:
+    await purge(store, deleted(for_seconds=-1))
+    assert await store.know("alice", ["dave"], await store.version_of("alice"))
+    await tell(store, news_of(1, author="dave"), "alice")
+    assert await urls(store, "alice") == ["https://example.com/1"]
+    now = first_id(datetime.now(UTC))
+    await store.follow(FollowNews(now, "alice", "dave", follows=False, account_deleted=True))
+    assert await urls(store, "alice") == []
+    assert not (await store.read(FeedQuery("alice", None, 10), 10)).is_known
 
 
 async def test_a_rebuild_that_was_under_way_brings_nothing_back(store: NewsStore) -> None:
