@@ -57,7 +57,8 @@ class NewsStore(Protocol):
         ...
 
     async def follow(self, news: FollowNews) -> bool:
-        """Stores whether somebody follows an author; who does not, loses the author's entries.
+        """Stores whether somebody follows an author; who does not, loses the author's entries
+        from before that.
 
         Returns:
             False if a later event of the two is known, so it is not so any more.
@@ -69,7 +70,7 @@ class NewsStore(Protocol):
         ...
 
     async def know(self, username: str, following: Sequence[str], version: str) -> bool:
-        """Stores whom a user follows; entries of others leave the feed.
+        """Stores whom a user follows.
 
         Returns:
             False, and does nothing, if `follow` has changed it since it had that version.

@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 
 from delinkcious.object_model.links import PublicLink
+from delinkcious.object_model.news import NewsEventType
 from news_service.domain import FollowNews, recovered
 from news_service.manager import LATEST, NewsDesk, NewsManager
 from news_service.ports import NewsStore
@@ -155,3 +156,32 @@ async def test_news_is_of_one_author_if_that_is_wanted(
     assert ids == [event_id(number) for number in range(9, 0, -2)]
     assert second.next_token is None
     assert (await manager.get_news("bob", author="nobody")).events == ()
+
+
+async def test_what_was_told_since_one_began_anew_stays_though_the_end_is_heard_of_late(
+    manager: NewsManager, desk: NewsDesk, graph: Graph
+) -> None:
+    """Links and follows are told by different streams, of which one may lag behind."""
+    graph.links = []
+    graph.followers["alice"] = ["bob"]
+    await titles(manager)
+    updated = NewsEventType.LINK_UPDATED
+    await desk.record(news_of(900, event_type=updated))
+    await desk.record(news_of(1100, event_type=updated))
+    for news in (FOLLOWED, UNFOLLOWED, AGAIN):
+        await desk.follow(news)
+    assert await titles(manager) == ["News 1100"]
+
+
+async def test_what_is_told_before_its_author_is_known_to_be_followed_is_not_lost(
+    store: NewsStore, manager: NewsManager, desk: NewsDesk, graph: Graph
+) -> None:
+    """The feed is rebuilt from an answer of just before."""
+    graph.links = []
+    version = await store.version_of("bob")
+    graph.followers["alice"] = ["bob"]
+    await desk.record(news_of(1100, event_type=NewsEventType.LINK_UPDATED))
+    assert await store.know("bob", [], version)
+    assert await titles(manager) == []
+    await desk.follow(FOLLOWED)
+    assert await titles(manager) == ["News 1100"]
