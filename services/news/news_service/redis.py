@@ -151,9 +151,10 @@ class RedisNewsStore:
             return bool(await self._follow(keys=keys, args=arguments))
 
     async def version_of(self, username: str) -> str:
+        began = await self.began()  # another one if everything is lost meanwhile
         with self._redis.guard() as client:
             version: Any = await client.get(_version(username))
-        return version.decode() if version else ""
+        return f"{began} {version.decode() if version else ''}"
 
     async def know(self, username: str, following: Sequence[str], version: str) -> bool:
         keys = [_following(username), _version(username), _feed(username)]

@@ -266,7 +266,8 @@ KNOW: Final = f"""
 -- Returns whether it still had that version.
 {_DELETED}
 local following, version, feed = unpack(KEYS)
-if (redis.call('GET', version) or '') ~= ARGV[1] then return 0 end
+local has = (redis.call('GET', 'began') or '') .. ' ' .. (redis.call('GET', version) or '')
+if has ~= ARGV[1] then return 0 end
 if is_deleted(feed:sub(6), ARGV[3]) then return 1 end
 redis.call('DEL', following)
 redis.call('SADD', following, '*')

@@ -220,6 +220,25 @@ async def test_a_store_that_has_lost_everything_begins_anew(redis: AsyncRedis) -
     assert await store.began() == began
 
 
+@pytest.mark.integration
+async def test_what_is_lost_while_it_is_rebuilt_is_rebuilt_again(
+    redis: AsyncRedis, graph: Graph
+) -> None:
+    class Unlucky(Graph):
+        async def following(self, username: str) -> Sequence[str]:
+            found = await super().following(username)
+            if self.rebuilds == 1:
+                await redis.client.flushall()
+            return found
+
+    unlucky = Unlucky()
+    unlucky.links, unlucky.followers = graph.links, graph.followers
+    store = RedisNewsStore(redis, feed_size=FEED_SIZE, retention=RETENTION)
+    await rebuilder_of(store, unlucky).rebuild("bob")
+    assert unlucky.rebuilds == 2
+    assert len((await store.read(FeedQuery("bob", None, 10), 10)).events) == 4
+
+
 def _at(event_id: str, **fields: object) -> LinkNews:
     news = news_of(1, **fields)  # type: ignore[arg-type]
     return replace(news, event=replace(news.event, id=event_id, title="deleted"))
