@@ -125,7 +125,8 @@ class Platform:
         found["accounts"] = self.count("user", "SELECT FROM accounts WHERE username = %s", username)
         orphans = "SELECT FROM urls u WHERE NOT EXISTS (SELECT FROM links WHERE url_id = u.id)"
         found["urls"] = self.count("link", orphans)
-        found["keys"] = len(list(self.feeds.scan_iter(f"*:*{username}*")))
+        for key in self.feeds.scan_iter(f"*:*{username}*"):
+            found[key.decode()] = 1
         readers = [key.decode().partition(":")[2] for key in self.feeds.scan_iter("feed:*")]
         found["entries"] = sum(self.entries_of(reader).count(username) for reader in readers)
         return {name: number for name, number in found.items() if number}
