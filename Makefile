@@ -82,8 +82,9 @@ bench_links: .venv ## Measure collections of 100,000 links among a million (minu
 	$(BIN)/python -m tests.bench.links
 
 .PHONY: bench_news
-bench_news: .venv ## Measure news of an author with 100,000 followers, and of who follows 1,000
+bench_news: .venv ## Measure news of an author with 100,000 followers and of who follows 1,000, and the relay
 	$(BIN)/python -m tests.bench.news
+	$(BIN)/python -m tests.bench.pipeline
 
 .PHONY: bench_pipeline
 bench_pipeline: .venv ## Measure how fast the outbox is relayed, beside a bare publisher
