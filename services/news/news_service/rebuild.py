@@ -17,6 +17,7 @@ logger = structlog.get_logger()
 
 _ATTEMPTS: Final = 5
 _AT_ONCE: Final = 8
+_PATIENCE: Final = 1.5
 
 
 class Rebuilder:
@@ -24,13 +25,17 @@ class Rebuilder:
 
     Args:
         feed_size: how many links a feed is rebuilt from at most.
+        patience: seconds that somebody who wants to read a feed waits for it at most.
     """
 
-    def __init__(self, store: NewsStore, sources: Sources, *, feed_size: int) -> None:
+    def __init__(
+        self, store: NewsStore, sources: Sources, *, feed_size: int, patience: float = _PATIENCE
+    ) -> None:
         self._store = store
         self._sources = sources
         self._limit = min(feed_size, MAX_PAGE_SIZE)
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._patience = patience
+        self._running: dict[str, asyncio.Task[bool]] = {}
 
     async def rebuild(self, username: str) -> None:
         """Rebuilds a feed; what it has of authors whom the user follows stays.
@@ -64,16 +69,21 @@ class Rebuilder:
         return number
 
     async def try_to(self, username: str) -> bool:
-        """Rebuilds a feed because somebody wants to read it; returns whether that was possible.
+        """Rebuilds a feed because somebody wants to read it; returns whether it is done.
 
-        Whoever wants the same meanwhile waits for it; who has waited long enough leaves it running.
+        Whoever wants the same meanwhile waits for it, too. It goes on when they have waited long
+        enough, or have gone.
         """
         task = self._running.get(username)
         if task is None:
-            task = self._running[username] = asyncio.create_task(self.rebuild(username))
+            task = self._running[username] = asyncio.create_task(self._try(username))
             task.add_done_callback(lambda _: self._running.pop(username))
+        await asyncio.wait({task}, timeout=self._patience)
+        return task.done() and task.result()
+
+    async def _try(self, username: str) -> bool:
         try:
-            await asyncio.shield(task)
+            await self.rebuild(username)
         except Unavailable as error:
             logger.warning("feed_not_rebuilt", reason=error.detail)
             return False

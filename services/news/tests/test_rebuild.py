@@ -15,6 +15,7 @@ from news_service.domain import FeedQuery, LinkNews, first_id
 from news_service.manager import NewsDesk, NewsManager
 from news_service.memory import InMemoryNewsStore
 from news_service.ports import NewsStore
+from news_service.rebuild import Rebuilder
 from news_service.redis import RedisNewsStore
 from news_service.watch import Watchers
 
@@ -99,6 +100,27 @@ async def test_what_can_not_be_rebuilt_now_shows_what_there_is_and_is_rebuilt_la
     assert await titles(manager) == ["News 900"]
     graph.is_away = False
     assert await titles(manager) == ["Link 4", "Link 3", "Link 2", "Link 1", "News 900"]
+
+
+async def test_what_takes_too_long_shows_what_there_is_and_goes_on(
+    store: NewsStore, desk: NewsDesk, graph: Graph
+) -> None:
+    go_on = asyncio.Event()
+
+    class Slow(Graph):
+        async def following(self, username: str) -> Sequence[str]:
+            await go_on.wait()
+            return await super().following(username)
+
+    slow = Slow()
+    slow.links, slow.followers = graph.links, graph.followers
+    rebuilder = Rebuilder(store, slow, feed_size=FEED_SIZE, patience=0.05)
+    manager = NewsManager(store, rebuilder, Watchers(1, 1))
+    await desk.record(news_of(900, link_id=900))
+    assert await titles(manager) == ["News 900"]
+    go_on.set()
+    assert await titles(manager) == ["Link 4", "Link 3", "Link 2", "Link 1", "News 900"]
+    assert slow.rebuilds == 1
 
 
 async def test_news_that_come_before_and_after_are_there_once(
