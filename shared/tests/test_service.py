@@ -204,7 +204,13 @@ def test_it_explains_its_roles(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Answer requests." in capsys.readouterr().out
 
 
-def test_a_command_is_given_its_own_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_is_given_its_own_arguments(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is set up for the process would stay so, for the tests after this one.
+    monkeypatch.setattr("delinkcious.service.logging.configure", lambda *_: None)
+    monkeypatch.setattr("delinkcious.service.tracing.configure", lambda *_, **__: None)
+
     def rename(_runtime: Runtime[Settings], given: argparse.Namespace) -> None:
         """Give a thing another name."""
         print(given.thing, given.to)

@@ -161,7 +161,7 @@ class ChangesSchema(BaseModel):
 class ChangesSince(BaseModel):
     """Which changes."""
 
-    since: str | None = Field(
+    since: Text | None = Field(
         None,
         max_length=MAX_TOKEN_LENGTH,
         description="`next_token` of the call before; left out to get every link",
@@ -174,7 +174,7 @@ class ChangeLinks(BaseModel):
 
     ids: list[LinkId] | None = Field(None, max_length=MAX_PAGE_SIZE)
     q: Query | None = None
-    start_token: str | None = Field(
+    start_token: Text | None = Field(
         None,
         max_length=MAX_TOKEN_LENGTH,
         description="`next_page_token` of the call before, with the same `q`",

@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from delinkcious import schemas
 from delinkcious.http.decode import _is_list
+from delinkcious.object_model.paging import MAX_TOKEN_LENGTH
 from delinkcious.schemas.common import Paging, Username
 
 USERNAME: TypeAdapter[str] = TypeAdapter(Username)
@@ -88,6 +89,6 @@ def test_a_page_may_not_be_that_large(size: int) -> None:
 
 
 def test_a_page_token_has_a_longest_length() -> None:
-    assert Paging(start_token="x" * 512).start_token
+    assert Paging(start_token="x" * MAX_TOKEN_LENGTH).start_token
     with pytest.raises(ValidationError):
-        Paging(start_token="x" * 513)
+        Paging(start_token="x" * (MAX_TOKEN_LENGTH + 1))
