@@ -26,7 +26,7 @@ from social_graph_service import migrations as graph_migrations
 pytestmark = pytest.mark.integration
 
 LINKS = 40
-MANY_LINKS = 250
+MANY_LINKS = 150
 FOLLOWERS = ("bob", "carol")
 
 
@@ -36,7 +36,11 @@ class Platform:
     def __init__(self, stack: ExitStack, env: Mapping[str, str]) -> None:
         link = self._run(stack, env, "link_service", "serve")
         graph = self._run(stack, env, "social_graph_service", "serve")
-        env = {**env, "SOCIAL_GRAPH_MANAGER_SERVICE_PORT": str(graph.port)}
+        env = {
+            **env,
+            "LINK_MANAGER_SERVICE_PORT": str(link.port),
+            "SOCIAL_GRAPH_MANAGER_SERVICE_PORT": str(graph.port),
+        }
         self.workers = [
             self._run(stack, env, module, "work")
             for module in ("link_service", "news_service")
@@ -66,6 +70,7 @@ def platform(
 
     env = {
         "DELINKCIOUS_MUTUAL_AUTH": "false",
+        "LINK_MANAGER_SERVICE_HOST": "127.0.0.1",
         "SOCIAL_GRAPH_MANAGER_SERVICE_HOST": "127.0.0.1",
         **postgres_settings("LINK_DB", database("link", link_migrations)),
         **postgres_settings("SOCIAL_GRAPH_DB", database("social_graph", graph_migrations)),
