@@ -38,12 +38,12 @@ smoke_test: .venv ## Check a running deployment as a client: make smoke_test TAR
 
 .PHONY: test
 test: check ## All tests: format, lint, types, generated code, unit, integration, end to end (minutes)
-	$(BIN)/python -m pytest -n 2 -m 'not e2e'
+	$(BIN)/python -m pytest -n 3 -m 'not e2e'
 	$(BIN)/python -m pytest -m e2e
 
 .PHONY: test_short
 test_short: .venv ## The tests that need no servers (seconds)
-	$(BIN)/python -m pytest -n 2 -m 'not integration and not e2e'
+	$(BIN)/python -m pytest -n 3 -m 'not integration and not e2e'
 
 .PHONY: test_resilience
 test_resilience: .venv ## Break the running platform in a random order: make test_resilience ROUNDS=10 SEED=1

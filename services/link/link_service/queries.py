@@ -73,52 +73,47 @@ _COLUMNS: Final[Mapping[Sort, _Column]] = {
 # Whichever way the rows are found, the page is cut before JSON is built: Postgres would build it
 # for rows that it then drops.
 _PAGE: Final = f"""
-    WITH {{found}}
     SELECT {LINK_JSON}, {{to_key}}, l.id
-    FROM (
-        SELECT l.*, {URL_COLUMNS}
-        FROM page JOIN links l ON l.id = page.id JOIN urls u ON u.id = l.url_id
-    ) l
-    ORDER BY {{order}}
+    FROM ({{rows}}) l
+    ORDER BY {{shown}}
 """
 
 # In the order of an index, until the page is full.
-_IN_ORDER: Final = """
-    page AS (
-        SELECT l.id FROM links l
-        WHERE l.username = %(username)s {after} {conditions}
-        ORDER BY {order} LIMIT %(limit)s
-    )
+_IN_ORDER: Final = f"""
+    SELECT l.*, {URL_COLUMNS} FROM links l JOIN urls u ON u.id = l.url_id
+    WHERE l.username = %(username)s {{after}} {{conditions}}
+    ORDER BY {{order}} LIMIT %(limit)s
 """
 
 # The links of one tag are kept in their order.
-_OF_TAG: Final = """
-    page AS (
-        SELECT l.id FROM link_tags t JOIN links l ON l.id = t.link_id
-        WHERE t.username = %(username)s AND t.tag = %(tag)s {after} {conditions}
-        ORDER BY {order} LIMIT %(limit)s
-    )
+_OF_TAG: Final = f"""
+    SELECT l.*, {URL_COLUMNS}
+    FROM link_tags t JOIN links l ON l.id = t.link_id JOIN urls u ON u.id = l.url_id
+    WHERE t.username = %(username)s AND t.tag = %(tag)s {{after}} {{conditions}}
+    ORDER BY {{order}} LIMIT %(limit)s
 """
 
 # What many links match is found among the first; what few match, in the index, which knows no
 # order. OFFSET 0 keeps Postgres from reading the user's whole collection beside that index.
-_SEARCH: Final = """
-    walk AS MATERIALIZED (
+_SEARCH: Final = f"""
+    WITH walk AS MATERIALIZED (
         SELECT l.id FROM (
-            SELECT * FROM links l WHERE l.username = %(username)s {after}
-            ORDER BY {order} LIMIT %(walk)s
+            SELECT * FROM links l WHERE l.username = %(username)s {{after}}
+            ORDER BY {{order}} LIMIT %(walk)s
         ) l
-        WHERE true {conditions} ORDER BY {order} LIMIT %(limit)s
+        WHERE true {{conditions}} ORDER BY {{order}} LIMIT %(limit)s
     ),
     found AS (
-        SELECT l.id FROM (SELECT * FROM links l WHERE true {conditions} OFFSET 0) l
-        WHERE (SELECT count(*) FROM walk) < %(limit)s AND l.username = %(username)s {after}
-        ORDER BY {order} LIMIT %(limit)s
+        SELECT l.id FROM (SELECT * FROM links l WHERE true {{conditions}} OFFSET 0) l
+        WHERE (SELECT count(*) FROM walk) < %(limit)s AND l.username = %(username)s {{after}}
+        ORDER BY {{order}} LIMIT %(limit)s
     ),
     page AS (
         SELECT id FROM walk WHERE (SELECT count(*) FROM walk) = %(limit)s
         UNION ALL SELECT id FROM found
     )
+    SELECT l.*, {URL_COLUMNS}
+    FROM page JOIN links l ON l.id = page.id JOIN urls u ON u.id = l.url_id
 """
 
 _FILTERS: Final = {
@@ -250,6 +245,6 @@ def _statement(
     if way is _OF_TAG:
         order = order.replace("l.created_at", "t.created_at").replace("l.id", "t.link_id")
         after = after.replace("l.created_at", "t.created_at").replace("l.id", "t.link_id")
-    found = way.format(after=after if goes_on else "", conditions=" ".join(conditions), order=order)
+    rows = way.format(after=after if goes_on else "", conditions=" ".join(conditions), order=order)
     shown = f"l.{column.name} {direction}, l.id {direction}"
-    return _PAGE.format(found=found, to_key=column.to_key, order=shown).encode()
+    return _PAGE.format(rows=rows, to_key=column.to_key, shown=shown).encode()
