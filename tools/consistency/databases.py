@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 
 SHOWN: Final = 5
 """How many rows of a rule are shown; all are counted."""
@@ -95,6 +96,19 @@ RULES: Final = (
 )
 
 
+# Where there is somebody's name; who has no account was deleted, or never was.
+OWNED: Final = (
+    ("link_manager", "links", "username"),
+    ("link_manager", "link_tags", "username"),
+    ("link_manager", "tag_counts", "username"),
+    ("link_manager", "collections", "username"),
+    ("link_manager", "tombstones", "username"),
+    ("link_manager", "imports", "username"),
+    ("social_graph_manager", "follows", "follower"),
+    ("social_graph_manager", "follows", "followed"),
+)
+
+
 def check(databases: Mapping[str, str]) -> Iterator[str]:
     """Returns what is wrong, a line each.
 
@@ -108,3 +122,17 @@ def check(databases: Mapping[str, str]) -> Iterator[str]:
             yield f"{rule.database}: {rule.finds}: {', '.join(map(str, row))}"
         if len(rows) > SHOWN:
             yield f"{rule.database}: {rule.finds}: and {len(rows) - SHOWN} more"
+    yield from _strangers(databases)
+
+
+def _strangers(databases: Mapping[str, str]) -> Iterator[str]:
+    with psycopg.connect(databases["user_manager"]) as connection:
+        known = {row[0] for row in connection.execute("SELECT username FROM accounts")}
+    for database, table, column in OWNED:
+        names = sql.SQL("SELECT DISTINCT {} FROM {}").format(
+            sql.Identifier(column), sql.Identifier(table)
+        )
+        with psycopg.connect(databases[database]) as connection:
+            for (name,) in connection.execute(names):
+                if name not in known:
+                    yield f"{database}: {table} has rows of {name}, who has no account"

@@ -175,10 +175,10 @@ class NoProvider:
     """An `IdentityProvider` for tests in which nobody logs in."""
 
     def authorize(self, redirect_uri: str, login: str | None) -> Authorization:
-        raise NotImplementedError
+        raise AssertionError("nobody logs in here")
 
     def identify(self, code: str, code_verifier: str, redirect_uri: str) -> GitHubIdentity:
-        raise NotImplementedError
+        raise AssertionError("nobody logs in here")
 
 
 class Failing:
