@@ -30,6 +30,7 @@ __all__ = [
     "SpanKind",
     "attach",
     "configure",
+    "current",
     "current_ids",
     "detach",
     "extract",
@@ -164,6 +165,16 @@ def detach(token: object) -> None:
 
 
 @contextmanager
+def current(span: Span, context: Context | None = None) -> Iterator[None]:
+    """Makes a span current for a block, which does not end it."""
+    token = attach(span, context)
+    try:
+        yield
+    finally:
+        detach(token)
+
+
+@contextmanager
 def span(
     name: str,
     *,
@@ -173,15 +184,14 @@ def span(
 ) -> Iterator[Span]:
     """Runs a block in a span, child of ``context`` or else of the current one."""
     started = start_span(name, kind=kind, context=context, attributes=attributes)
-    token = attach(started, context)
     try:
-        yield started
+        with current(started, context):
+            yield started
     except Exception as error:
         started.record_exception(error)
         started.set_status(Status(StatusCode.ERROR, type(error).__name__))
         raise
     finally:
-        detach(token)
         started.end()
 
 

@@ -7,6 +7,8 @@ The end of a stream is when its last chunk was taken, or when it broke off.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,7 +64,6 @@ def install(app: Flask) -> None:
 
         def end(**more: str) -> None:
             _record(environ, status, perf_counter() - started, span, more)
-            tracing.detach(token)
             span.end()
 
         try:
@@ -70,10 +71,13 @@ def install(app: Flask) -> None:
         except BaseException:
             end()
             raise
-        if is_stream(environ):
-            return _Stream(chunks, end)
-        end()
-        return chunks
+        else:
+            if is_stream(environ):
+                return _Stream(chunks, end, partial(tracing.current, span, context))
+            end()
+            return chunks
+        finally:
+            tracing.detach(token)
 
     app.before_request(_name_route)
     app.wsgi_app = observed  # type: ignore[method-assign]
@@ -100,35 +104,47 @@ def is_stream(environ: "WSGIEnvironment") -> bool:
 
 
 class _Stream(Iterator[bytes]):
-    """The chunks of an answer, watched until they end."""
+    """The chunks of an answer, watched until they end.
 
-    def __init__(self, chunks: Iterable[bytes], end: Callable[..., None]) -> None:
+    Its span is current only while it works: a server that forgets a stream leaves nothing behind
+    in the thread that it served it with.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        end: Callable[..., None],
+        in_span: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self._chunks = chunks
         self._iterator = iter(chunks)
         self._end: Callable[..., None] | None = end
+        self._in_span = in_span
 
     def __next__(self) -> bytes:
-        try:
-            return next(self._iterator)
-        except StopIteration:
-            self._ended("complete")
-            raise
-        except DelinkciousError as error:
-            logger.warning("stream_broken", reason=error.detail)
-            self._ended("broken")
-            raise
-        except Exception as error:
-            logger.exception("unexpected_error", error=type(error).__name__)
-            self._ended("broken")
-            raise
+        with self._in_span():
+            try:
+                return next(self._iterator)
+            except StopIteration:
+                self._ended("complete")
+                raise
+            except DelinkciousError as error:
+                logger.warning("stream_broken", reason=error.detail)
+                self._ended("broken")
+                raise
+            except Exception as error:
+                logger.exception("unexpected_error", error=type(error).__name__)
+                self._ended("broken")
+                raise
 
     def close(self) -> None:
         """Is called by the server when it has taken all that it wants."""
-        try:
-            if close := getattr(self._chunks, "close", None):
-                close()
-        finally:
-            self._ended("left")
+        with self._in_span():
+            try:
+                if close := getattr(self._chunks, "close", None):
+                    close()
+            finally:
+                self._ended("left")
 
     def _ended(self, how: str) -> None:
         end, self._end = self._end, None

@@ -282,6 +282,13 @@ def test_what_is_done_for_a_stream_is_in_its_span(
     assert tracing.current_ids() is None
 
 
+def test_a_stream_that_is_forgotten_leaves_nothing_in_its_thread(client: FlaskClient) -> None:
+    answer = begin(client)
+    assert tracing.current_ids() is None
+    answer.close()
+    assert tracing.current_ids() is None
+
+
 def test_only_the_headers_of_a_stream_may_be_asked_for(client: FlaskClient) -> None:
     with capture_logs() as logs:
         answer = client.head("/notes", headers=calling_as("ann"))
