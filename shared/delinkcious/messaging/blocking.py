@@ -4,18 +4,14 @@ For the few places that publish outside a worker, such as an HTTP function. A re
 writes to a database uses the outbox instead.
 """
 
-import asyncio
-import threading
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import Future
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from delinkcious.errors import Unavailable
 from delinkcious.messaging.broker import Broker
 from delinkcious.messaging.event import Event
+from delinkcious.messaging.loop_thread import LoopThread
 from delinkcious.messaging.publisher import Publisher
-
-T = TypeVar("T")
 
 _MARGIN: Final = 1
 _CLOSING: Final = 10
@@ -40,22 +36,18 @@ class BlockingPublisher:
         self._broker = broker
         self._publisher = Publisher(broker, timeout=timeout)
         self._timeout = timeout
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = LoopThread("blocking-publisher")
 
     def start(self) -> None:
         """Begins to connect, and does not wait for it."""
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(
-            target=_run, args=(self._loop,), name="blocking-publisher", daemon=True
-        ).start()
-        self._submit(self._broker.open()).result()
+        self._thread.start()
+        self._thread.submit(self._broker.open()).result()
 
     def close(self) -> None:
         """Sends what is buffered, disconnects and ends the thread; it cannot be started again."""
-        if self._loop is not None:
-            self._submit(self._broker.close()).result(_CLOSING)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._loop = None
+        if self._thread.running:
+            self._thread.submit(self._broker.close()).result(_CLOSING)
+            self._thread.stop()
 
     @property
     def connected(self) -> bool:
@@ -77,23 +69,9 @@ class BlockingPublisher:
             Unavailable: some were not acknowledged.
             ValueError: the data of one is too large, or not JSON.
         """
-        publication = self._submit(self._publisher.publish(events))
+        publication = self._thread.submit(self._publisher.publish(events))
         try:
             publication.result(self._timeout + _MARGIN)
         except TimeoutError:
             publication.cancel()
             raise Unavailable("The event broker does not answer.") from None
-
-    def _submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Runs it in the background, in the caller's context and so in its span."""
-        if self._loop is None:
-            work.close()
-            raise Unavailable("The publisher is not running.")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-
-def _run(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()

@@ -170,7 +170,7 @@ class Broker:
         if connection is not None:
             with suppress(*CONNECTION_ERRORS):
                 await connection.client.drain()
-            await _abandon(connection.client)
+            await abandon(connection.client)
             self._set_state(None, "closed")
             logger.info("broker_disconnected", url=self._url)
 
@@ -217,7 +217,7 @@ class Broker:
             connection = Connection(client, client.jetstream(), lost, self._retention)
             await connection.attempt(connection.ensure_streams())
         except BaseException:
-            await _abandon(client)
+            await abandon(client)
             raise
         return connection
 
@@ -264,6 +264,7 @@ def _setter(lost: asyncio.Event) -> Callable[[], Awaitable[None]]:
     return closed
 
 
-async def _abandon(client: Client) -> None:
+async def abandon(client: Client) -> None:
+    """Closes a connection that is of no use any more."""
     with suppress(*CONNECTION_ERRORS):
         await client.close()

@@ -15,6 +15,19 @@ NOT_PUBLISHED: Final = Counter(
     "Attempts to publish an event that the broker did not acknowledge.",
     ["type"],
 )
+DROPPED: Final = Counter(
+    "delinkcious_events_dropped_total",
+    "Events to be published soon that never were, by reason: overflow, invalid, closed.",
+    ["type", "reason"],
+)
+WAITING: Final = Gauge(
+    "delinkcious_events_waiting", "Events to be published soon that the broker has not got yet."
+)
+HEARD: Final = Counter(
+    "delinkcious_events_heard_total",
+    "Events that came to a listener, by outcome: handled, failed, malformed.",
+    ["subject", "outcome"],
+)
 CONSUMED: Final = Counter(
     "delinkcious_events_consumed_total",
     "Deliveries by outcome: handled, failed, deferred, dead_lettered, handed_back.",

@@ -4,11 +4,13 @@ They keep the promises of the real ones: order, an id published twice is there o
 anything is not safe. One suite of tests runs against both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from delinkcious import tracing
+from delinkcious.messaging.background import Listener
 from delinkcious.messaging.event import Event
 from delinkcious.messaging.publisher import EventPublisher, NotAcknowledged
 from delinkcious.outbox.entry import Entry
@@ -47,6 +49,40 @@ class InMemoryBlockingPublisher(_Recorder):
     def publish(self, events: Sequence[Event]) -> None:
         """Remembers the events."""
         self.record(events)
+
+
+class InMemoryBackgroundBroker:
+    """A `SoonPublisher` and `EventSource`: `events` is what was published, `tell` what it hears."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._listeners: list[tuple[str, Listener]] = []
+        self._on_connect: list[Callable[[], None]] = []
+
+    def publish_soon(self, event: Event) -> None:
+        """Remembers the event, unless it could not be published."""
+        with suppress(ValueError):
+            event.payload()
+            self.events.append(event)
+
+    def listen(self, subject: str, listener: Listener) -> None:
+        """Has the listener told by `tell` of the events of a subject."""
+        self._listeners.append((subject, listener))
+
+    def on_connect(self, callback: Callable[[], None]) -> None:
+        """Has it called by `connect`."""
+        self._on_connect.append(callback)
+
+    def tell(self, event: Event) -> None:
+        """Lets an event come."""
+        for subject, listener in self._listeners:
+            if subject == event.type:
+                listener(event)
+
+    def connect(self) -> None:
+        """Lets a connection begin."""
+        for callback in self._on_connect:
+            callback()
 
 
 class InMemoryOutbox:
