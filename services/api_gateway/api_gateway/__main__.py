@@ -41,6 +41,7 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
         settings.public_url,
         streams=streams,
         transfers=max(1, settings.server_threads // 2),
+        proxies=settings.proxies,
     )
     runtime.serve_http(
         at_once(app, settings.server_threads),

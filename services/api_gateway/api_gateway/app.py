@@ -9,8 +9,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from api_gateway import authentication, docs, headers
+from api_gateway import authentication, client_address, docs, headers
 from api_gateway.account import add_account, add_tokens
+from api_gateway.client_address import Proxies
 from api_gateway.cookies import LoginCookie
 from api_gateway.deletion import add_deletion, add_export_of_account
 from api_gateway.export import add_export
@@ -63,15 +64,18 @@ def create_gateway_app(
     *,
     streams: NewsStreams | None = None,
     transfers: int = 4,
+    proxies: Proxies | None = None,
 ) -> RestApp:
     """Returns the application that serves the public API.
 
     Args:
         streams: the streams of news, for who wants to end them.
         transfers: how many imports and exports may pass through at a time.
+        proxies: whose word is taken for the addresses of clients; without any, nobody's.
     """
     app = create_app(__name__, title="Delinkcious", version=version_of("api-gateway"), auth=None)
     headers.install(app)
+    client_address.install(app, proxies or Proxies())
     add_login(app, Login(managers.users, provider, cookie, public_url))
     add_account(app, managers.users, sessions)
     add_tokens(app, managers.users, sessions)

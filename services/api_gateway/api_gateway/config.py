@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from api_gateway.client_address import Proxies, ProxyHeader, parse_proxies
 from delinkcious.config import Address, Port, Seconds, ServiceSettings
 
 _SHORTEST_KEY: Final = 32
@@ -20,6 +21,8 @@ class GatewaySettings(ServiceSettings):
     server_threads: int = Field(8, ge=1, le=64, description="requests worked on at a time")
     news_streams: int = Field(64, ge=1, le=512, description="how many may read news as they come")
     public_url: str = Field("", description="how clients reach the gateway; by default as they say")
+    trusted_proxies: str = Field("", description="networks whose word on clients' addresses counts")
+    trusted_proxy_header: ProxyHeader = "X-Forwarded-For"
     secret_key: SecretStr = Field(description="signs the cookies of logins; at least 32 characters")
     session_cache_seconds: float = Field(5, ge=0, le=60)
     session_cache_size: int = Field(10_000, ge=1)
@@ -48,6 +51,12 @@ class GatewaySettings(ServiceSettings):
             raise ValueError("must be an http or https URL")
         return value.rstrip("/")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _is_list_of_networks(cls, value: str) -> str:
+        parse_proxies(value)
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def _is_long(cls, value: SecretStr) -> SecretStr:
@@ -65,6 +74,11 @@ class GatewaySettings(ServiceSettings):
                     "GITHUB_INSECURE=true on a private network"
                 )
         return self
+
+    @property
+    def proxies(self) -> Proxies:
+        """The proxies in front of the gateway."""
+        return Proxies(parse_proxies(self.trusted_proxies), self.trusted_proxy_header)
 
     @property
     def link_manager(self) -> Address:

@@ -70,3 +70,18 @@ def test_what_is_no_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) ->
     monkeypatch.setenv("PUBLIC_URL", url)
     with pytest.raises(ConfigurationError, match=r"^PUBLIC_URL: must be"):
         GatewaySettings.load()
+
+
+def test_proxies_are_networks_and_what_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8")
+    monkeypatch.setenv("TRUSTED_PROXY_HEADER", "Forwarded")
+    said = {"REMOTE_ADDR": "10.0.0.1", "HTTP_FORWARDED": "for=203.0.113.7"}
+    assert GatewaySettings.load().proxies.client(said) == "203.0.113.7"
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.0/8, the internet")
+    with pytest.raises(ConfigurationError, match=r"^TRUSTED_PROXIES: 'the internet'"):
+        GatewaySettings.load()
+
+
+def test_nobody_is_a_proxy_unless_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.7"}
+    assert GatewaySettings.load().proxies.client(said) == "127.0.0.1"
