@@ -6,11 +6,13 @@ Each service has one file with the tokens it shares, by the name of the peer::
     api-gateway: [new token, old token]     # both are accepted; the first one is sent
 
 A request carries the token in the header (or the gRPC metadata) `CALLER_TOKEN_HEADER`. The token
-alone tells who calls, because no two pairs share one.
+alone tells who calls, because no two pairs share one. The file is read again when it changes, so
+tokens are renewed while everybody goes on (docs/certificates.md).
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,26 +20,43 @@ import structlog
 import yaml
 
 from delinkcious.config import ConfigurationError, ServiceSettings
+from delinkcious.watched import Steady, Watched
 
 CALLER_TOKEN_HEADER: Final = "Delinkcious-Caller-Token"
 ANONYMOUS: Final = "anonymous"
 
+_NO_TOKEN: Final = "mutual authentication: there is no token for {}"
+
 logger = structlog.get_logger()
+
+Tokens = Mapping[str, Sequence[str]]
+"""The accepted tokens of each peer, the one to send first."""
+
+Credential = Callable[[], str | None]
+"""Returns the token to send to a peer now, or None when mutual authentication is off."""
+
+
+def constant(token: str | None) -> Credential:
+    """Returns what gives always the same token."""
+    return lambda: token
 
 
 class MutualAuth:
     """The tokens that this service shares with its peers.
 
     Args:
-        tokens: the accepted tokens of each peer, the one to send first; None turns the check off.
+        tokens: those that stay as they are; None turns the check off.
+        file: where they are read, and read again when that changes, instead.
     """
 
-    def __init__(self, tokens: Mapping[str, Sequence[str]] | None) -> None:
-        self.enabled = tokens is not None
-        self._tokens = {
-            peer: [token.encode() for token in accepted]
-            for peer, accepted in (tokens or {}).items()
-        }
+    def __init__(self, tokens: Tokens | None, *, file: Path | None = None) -> None:
+        self.enabled = tokens is not None or file is not None
+        self._needed: set[str] = set()
+        self._tokens: Steady[_Encoded] | Watched[_Encoded] = (
+            Steady(_encoded(tokens or {}))
+            if file is None
+            else Watched("mutual-auth", [file], partial(self._read, file))
+        )
 
     @classmethod
     def from_settings(cls, settings: ServiceSettings) -> "MutualAuth":
@@ -45,19 +64,31 @@ class MutualAuth:
         if not settings.delinkcious_mutual_auth:
             logger.warning("mutual_auth_off", reason="DELINKCIOUS_MUTUAL_AUTH=false")
             return cls(None)
-        return cls(_load(settings.mutual_auth_file))
+        return cls(None, file=settings.mutual_auth_file)
+
+    def credential_for(self, peer: str) -> Credential:
+        """Returns what gives the token to send to a peer, each time the one of that moment.
+
+        Raises:
+            ConfigurationError: there is no token for that peer.
+        """
+        if self.enabled:
+            self._needed.add(peer)
+            _require(self._tokens.current, self._needed)
+        return partial(self.token_for, peer)
 
     def token_for(self, peer: str) -> str | None:
-        """Returns the token to send to a peer, or None when mutual authentication is off.
+        """Returns the token to send to a peer now, or None when mutual authentication is off.
 
         Raises:
             ConfigurationError: there is no token for that peer.
         """
         if not self.enabled:
             return None
-        if peer not in self._tokens:
-            raise ConfigurationError(f"mutual authentication: there is no token for {peer}")
-        return self._tokens[peer][0].decode()
+        accepted = self._tokens.current.get(peer)
+        if accepted is None:
+            raise ConfigurationError(_NO_TOKEN.format(peer))
+        return accepted[0].decode()
 
     def caller_of(self, token: str | None) -> str | None:
         """Returns the name of the peer that a token belongs to, or None if it belongs to nobody.
@@ -68,11 +99,29 @@ class MutualAuth:
             return ANONYMOUS
         given = (token or "").encode("utf-8", "surrogateescape")
         caller = None
-        for peer, accepted in self._tokens.items():
+        for peer, accepted in self._tokens.current.items():
             for known in accepted:
                 if hmac.compare_digest(given, known):
                     caller = peer
         return caller
+
+    def _read(self, file: Path) -> "_Encoded":
+        tokens = _encoded(_load(file))
+        _require(tokens, self._needed)
+        return tokens
+
+
+_Encoded = Mapping[str, Sequence[bytes]]
+
+
+def _encoded(tokens: Tokens) -> _Encoded:
+    return {peer: [token.encode() for token in accepted] for peer, accepted in tokens.items()}
+
+
+def _require(tokens: _Encoded, peers: Iterable[str]) -> None:
+    for peer in sorted(peers):
+        if peer not in tokens:
+            raise ConfigurationError(_NO_TOKEN.format(peer))
 
 
 def _load(path: Path) -> dict[str, list[str]]:

@@ -146,3 +146,34 @@ def test_nothing_but_saying_so_turns_it_off(
     monkeypatch.setenv("PORT", "1")
     with pytest.raises(ConfigurationError, match="MUTUAL_AUTH_FILE"):
         MutualAuth.from_settings(ServiceSettings.load())
+
+
+def test_tokens_are_renewed_while_both_ends_go_on(tmp_path: Path) -> None:
+    """The three steps of a rotation, at one end after the other; no call fails in between."""
+    ends = {name: tmp_path / f"{name}.yaml" for name in ("ann", "bob")}
+    for file in ends.values():
+        file.write_text("ann: old\n" if file.stem == "bob" else "bob: old\n")
+    auth = {name: MutualAuth(None, file=file) for name, file in ends.items()}
+    send = auth["ann"].credential_for("bob")
+    sent = []
+    for tokens in ("[old, new]", "[new, old]", "[new]"):
+        for name, peer in (("ann", "bob"), ("bob", "ann")):
+            ends[name].write_text(f"{peer}: {tokens}\n")
+            auth[name]._tokens.look()  # type: ignore[union-attr]
+            assert auth["bob"].caller_of(send()) == "ann"
+            sent.append(send())
+    assert sent[0] == "old"
+    assert sent[-1] == "new"
+    assert auth["bob"].caller_of("old") is None
+
+
+def test_a_changed_file_without_a_peer_that_is_called_is_refused(file: Path) -> None:
+    file.write_text("ann: a\nbob: b\n")
+    auth = MutualAuth(None, file=file)
+    send = auth.credential_for("bob")
+    with capture_logs() as logs:
+        file.write_text("ann: another\n")
+        auth._tokens.look()  # type: ignore[union-attr]
+    assert send() == "b"
+    assert auth.caller_of("a") == "ann"
+    assert "there is no token for bob" in logs[0]["reason"]

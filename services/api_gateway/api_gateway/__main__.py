@@ -56,11 +56,12 @@ def _managers(runtime: Runtime[GatewaySettings]) -> Managers:
     auth = MutualAuth.from_settings(settings)
 
     def client(peer: str, address: Address, *, required: bool = False) -> HttpClient:
-        http = HttpClient(peer, address, token=auth.token_for(peer))
+        http = HttpClient(peer, address, token=auth.credential_for(peer))
         runtime.health.add(peer, http.check, required=required)
         return http
 
-    news = GrpcClient("news-manager", settings.news_manager, token=auth.token_for("news-manager"))
+    token = auth.credential_for("news-manager")
+    news = GrpcClient("news-manager", settings.news_manager, token=token)
     runtime.health.add("news-manager", news.check, required=False)
     links = client("link-manager", settings.link_manager)
     return Managers(
@@ -69,7 +70,7 @@ def _managers(runtime: Runtime[GatewaySettings]) -> Managers:
             patient=HttpClient(
                 "link-manager",
                 settings.link_manager,
-                token=auth.token_for("link-manager"),
+                token=auth.credential_for("link-manager"),
                 policy=_PATIENT,
             ),
         ),

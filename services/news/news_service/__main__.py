@@ -54,7 +54,7 @@ async def _store(runtime: Runtime[NewsSettings]) -> AsyncIterator[RedisNewsStore
 def _peer(
     runtime: Runtime[NewsSettings], name: str, address: Address, *, required: bool
 ) -> HttpClient:
-    token = MutualAuth.from_settings(runtime.settings).token_for(name)
+    token = MutualAuth.from_settings(runtime.settings).credential_for(name)
     http = HttpClient(name, address, token=token)
     runtime.health.add(name, http.check, required=required)
     return http

@@ -14,6 +14,7 @@ import grpc
 import structlog
 
 from delinkcious import tracing
+from delinkcious.auth import Credential, constant
 from delinkcious.config import Address
 from delinkcious.errors import DelinkciousError, Unavailable
 from delinkcious.grpc.callers import CALLER_TOKEN_KEY
@@ -45,15 +46,20 @@ class GrpcClient:
 
     Args:
         peer: the peer's service name, for logs, metrics and errors.
-        token: the mutual authentication token for that peer, if it asks for one.
+        token: the mutual authentication token for that peer, if it asks for one, or what gives it.
     """
 
     def __init__(
-        self, peer: str, address: Address, *, token: str | None = None, policy: Policy | None = None
+        self,
+        peer: str,
+        address: Address,
+        *,
+        token: Credential | str | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.peer = peer
         self._address = address
-        self._credentials = [(CALLER_TOKEN_KEY, token)] if token is not None else []
+        self._token = token if callable(token) else constant(token)
         self._policy = policy or Policy()
         self._breaker = self._policy.breaker(peer, on=_Failure)
         self.channel = grpc.insecure_channel(str(address), _options(self._policy))
@@ -122,7 +128,10 @@ class GrpcClient:
                 CLIENT_DURATION.labels(self.peer, name, code.name).observe(perf_counter() - started)
 
     def _metadata(self) -> list[tuple[str, str]]:
-        return [*tracing.inject().items(), *self._credentials]
+        metadata = list(tracing.inject().items())
+        if (token := self._token()) is not None:
+            metadata.append((CALLER_TOKEN_KEY, token))
+        return metadata
 
     def _stream_error(self, error: grpc.RpcError) -> DelinkciousError:
         translated = self._translated(error)

@@ -24,7 +24,7 @@ import pycurl
 import structlog
 
 from delinkcious import errors, tracing
-from delinkcious.auth import CALLER_TOKEN_HEADER
+from delinkcious.auth import CALLER_TOKEN_HEADER, Credential, constant
 from delinkcious.config import Address
 from delinkcious.errors import DelinkciousError, Unavailable
 from delinkcious.http.transfer import Body, Failure, Transfer
@@ -141,15 +141,20 @@ class HttpClient:
 
     Args:
         peer: the peer's service name, for logs, metrics and errors.
-        token: the mutual authentication token for that peer, if it asks for one.
+        token: the mutual authentication token for that peer, if it asks for one, or what gives it.
     """
 
     def __init__(
-        self, peer: str, address: Address, *, token: str | None = None, policy: Policy | None = None
+        self,
+        peer: str,
+        address: Address,
+        *,
+        token: Credential | str | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.peer = peer
         self._base = f"http://{address}"
-        self._token = token
+        self._token = token if callable(token) else constant(token)
         self._policy = policy or Policy()
         self._line = _Line(self._policy)
         self._breaker = self._policy.breaker(peer, on=Failure)
@@ -287,8 +292,8 @@ class HttpClient:
     def _headers(self, content_type: str | None) -> list[str]:
         headers = ["Expect:"]  # nothing of the kind is sent; and pycurl takes no notice of no list
         headers += [f"{name}: {value}" for name, value in tracing.inject().items()]
-        if self._token is not None:
-            headers.append(f"{CALLER_TOKEN_HEADER}: {self._token}")
+        if (token := self._token()) is not None:
+            headers.append(f"{CALLER_TOKEN_HEADER}: {token}")
         if content_type is not None:
             headers.append(f"Content-Type: {content_type}")
         return headers

@@ -1,0 +1,83 @@
+"""Files that are read again when they change."""
+
+import os
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from delinkcious.config import ConfigurationError
+from delinkcious.testing.waiting import wait_until
+from delinkcious.watched import Watched
+
+
+def read(path: Path) -> int:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path.name}: {type(error).__name__}") from None
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "number"
+    path.write_text("1")
+    return path
+
+
+@pytest.fixture
+def watched(file: Path) -> Watched[int]:
+    return Watched("number", [file], lambda: read(file))
+
+
+def test_a_change_is_noticed_by_itself(file: Path, watched: Watched[int]) -> None:
+    file.write_text("22")
+    wait_until(lambda: watched.current == 22, timeout=5)
+
+
+def test_kubernetes_swap_of_a_link_is_a_change(tmp_path: Path) -> None:
+    """A mounted secret is a link to a link to a folder, and the one in the middle is replaced."""
+    for name, content in (("..first", "1"), ("..second", "2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "number").write_text(content)
+    data, file = tmp_path / "..data", tmp_path / "number"
+    data.symlink_to("..first")
+    file.symlink_to("..data/number")
+    watched = Watched("number", [file], lambda: read(file))
+    (tmp_path / "..data_tmp").symlink_to("..second")
+    (tmp_path / "..data_tmp").replace(data)
+    watched.look()
+    assert watched.current == 2
+
+
+@pytest.mark.parametrize("content", [None, "many"])
+def test_what_cannot_be_used_changes_nothing_and_is_said_once(
+    file: Path, watched: Watched[int], content: str | None
+) -> None:
+    with capture_logs() as logs:
+        if content is None:
+            file.unlink()
+        else:
+            file.write_text(content)
+        watched.look()
+        watched.look()
+    assert watched.current == 1
+    assert [log["event"] for log in logs if log["log_level"] == "warning"] == ["file_refused"]
+    file.write_text("3")
+    watched.look()
+    assert watched.current == 3
+
+
+def test_what_has_not_changed_is_not_read_again(file: Path) -> None:
+    reads = []
+    watched = Watched("number", [file], lambda: reads.append(1))
+    watched.look()
+    assert len(reads) == 1
+    os.utime(file, (1, 1))
+    watched.look()
+    assert len(reads) == 2
+
+
+def test_what_is_wrong_at_the_beginning_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="missing: FileNotFoundError"):
+        Watched("number", [tmp_path / "missing"], lambda: read(tmp_path / "missing"))
