@@ -2,7 +2,7 @@
 
 Every line has ``timestamp`` (UTC), ``level``, ``service``, ``event`` and, inside a request,
 ``trace_id`` and ``span_id``. The standard library's logging goes the same way, so what libraries
-say looks no different. Values under a name that tells of a secret are replaced.
+say looks no different. What nobody may read is taken out (`redaction`).
 """
 
 import json
@@ -16,41 +16,47 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from delinkcious import tracing
+from delinkcious import redaction, tracing
 from delinkcious.log_lines import LineWriter
 
-SENSITIVE: Final = frozenset(
+_ACCESS: Final = frozenset(
     {
-        "access_token", "api_token", "authorization", "client_secret", "code", "code_verifier",
-        "cookie", "credentials", "delinkcious-caller-token", "email", "password", "query_string",
-        "secret", "secret_key", "session", "state", "token",
+        "caller", "duration_ms", "event", "level", "method", "role", "route", "service", "span_id",
+        "status", "timestamp", "trace_id",
     }
 )  # fmt: skip
-_SENSITIVE_ENDS: Final = ("_password", "_secret", "_token")
-_REDACTED: Final = "**********"
+
+ALWAYS_SAID: Final = frozenset({"live_setting_changed"})
+"""Events that are written whatever the level: a change of the level must not hide itself."""
+_LEVELS: Final = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 
 
 class _Output:
-    """Where the process's lines go; `configure` says."""
+    """Where the process's lines go, and from which level on; `configure` and `set_level` say."""
 
     writer: LineWriter | None = None
+    level: int = logging.INFO
 
 
-@lru_cache(maxsize=1024)
-def _secrets_among(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The same few sets of names come again and again, so each is looked at once."""
-    return tuple(
-        name
-        for name in names
-        if name.lower() in SENSITIVE or name.lower().endswith(_SENSITIVE_ENDS)
-    )
+def drop_below_level(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Drops what is not worth a line. The level may change at any time, so it is not one of
+    structlog's own filters, which loggers keep.
+    """
+    if _LEVELS[method] < _Output.level and event.get("event") not in ALWAYS_SAID:
+        raise structlog.DropEvent
+    return event
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replaces the values that nobody may read in a log."""
-    for name in _secrets_among(tuple(event)):
-        event[name] = _REDACTED
+    for name in redaction.secrets_among(tuple(event)):
+        event[name] = redaction.REDACTED
     return event
+
+
+@lru_cache(maxsize=1024)
+def _of_access(names: tuple[str, ...]) -> bool:
+    return _ACCESS.issuperset(names)
 
 
 def add_trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -61,11 +67,28 @@ def add_trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def _dumps(event: EventDict, **_options: Any) -> bytes:
+    """Renders a line. That of a request is made of words of ours alone, and there is one for each
+    request, so it is not searched for secrets.
+    """
+    line = _encode(event)
+    if event.get("event") == "request" and _of_access(tuple(event)):
+        return line
+    return _encode(redaction.scrub(_decode(line)))
+
+
+def _encode(content: Any) -> bytes:
     try:
-        return orjson.dumps(event, default=str)
+        return orjson.dumps(content, default=str)
     except TypeError:  # odd keys, huge numbers, half characters: slower, but said all the same
-        text = json.dumps(event, default=str, skipkeys=True, ensure_ascii=False)
+        text = json.dumps(content, default=str, skipkeys=True, ensure_ascii=False)
         return text.encode(errors="replace")
+
+
+def _decode(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line)
 
 
 def configure(service: str, level: str = "INFO", role: str = "") -> None:
@@ -86,15 +109,25 @@ def configure(service: str, level: str = "INFO", role: str = "") -> None:
         redact,
         structlog.processors.format_exc_info,
     )
-    numeric = logging.getLevelNamesMapping()[level]
     writer = _renewed_writer()
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(serializer=_dumps)],
-        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        processors=[
+            drop_below_level,
+            *shared,
+            structlog.processors.JSONRenderer(serializer=_dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
-    _route_standard_logging(shared, numeric)
+    _route_standard_logging(shared)
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Changes from which level on lines are written; of libraries, from warnings on at most."""
+    _Output.level = _LEVELS[level.lower()]
+    logging.root.setLevel(max(_Output.level, logging.WARNING))
 
 
 def flush() -> None:
@@ -110,7 +143,7 @@ def _renewed_writer() -> LineWriter:
     return _Output.writer
 
 
-def _route_standard_logging(shared: Sequence[Processor], level: int) -> None:
+def _route_standard_logging(shared: Sequence[Processor]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -124,5 +157,4 @@ def _route_standard_logging(shared: Sequence[Processor], level: int) -> None:
         )
     )
     logging.root.handlers[:] = [handler]
-    logging.root.setLevel(max(level, logging.WARNING))
     logging.captureWarnings(True)
