@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _HOUR: Final = 3600.0
 _WEEK: Final = 7 * 24 * _HOUR
@@ -98,7 +99,10 @@ class ServiceSettings(BaseSettings):
     port: Port
     bind_address: str = "0.0.0.0"  # noqa: S104 - a container serves its own network interface
     management_port: Port = 9000
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: LogLevel = "INFO"
+    live_config_file: Path | None = Field(
+        None, description="YAML of what may change while the process runs"
+    )
     grace_period: Seconds = Field(25, description="seconds that a stopping process may still take")
     drain_delay: float = Field(
         0,

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
 import structlog
@@ -23,6 +23,7 @@ from delinkcious.auth import MutualAuth
 from delinkcious.config import Address, ConfigurationError, PostgresAddress, ServiceSettings
 from delinkcious.health import Health
 from delinkcious.info import describe
+from delinkcious.live import Live, LiveSettings
 from delinkcious.management import ManagementServer
 from delinkcious.metrics import BUILD_INFO
 
@@ -44,11 +45,17 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class Runtime(Generic[S]):
-    """What a role is given: its settings, and where to report what it depends on."""
+    """What a role is given.
+
+    Attributes:
+        health: where to report what it depends on.
+        live: the settings that may change while it runs, of the type that the service has for them.
+    """
 
     settings: S
     role: str
     health: Health
+    live: Live[Any] = field(default_factory=lambda: Live(LiveSettings()))
 
     def serve_http(
         self,
@@ -173,6 +180,7 @@ Commands = Mapping[str, Role[S] | Command[S]]
 def run(
     settings_type: type[S],
     *,
+    live: Callable[[S], LiveSettings] = LiveSettings.of,
     roles: Mapping[str, Role[S]],
     commands: Commands[S] | None = None,
     arguments: Sequence[str] | None = None,
@@ -180,6 +188,7 @@ def run(
     """Runs the role or command that the command line names.
 
     Args:
+        live: returns what may change while a role runs, as it is as long as no file says otherwise.
         roles: run until told to stop, with a management port; coroutine functions get a loop.
         commands: run to their end, without one.
     """
@@ -188,9 +197,10 @@ def run(
     chosen, name = str(given.role), settings_type.service_name
     try:
         settings = settings_type.load()
-        logging.configure(name, settings.log_level, chosen)
+        changing = Live(live(settings), settings.live_config_file if chosen in roles else None)
+        logging.configure(name, changing.current.log_level, chosen)
         tracing.configure(name, routing_headers=settings.routing_header_names())
-        runtime = Runtime(settings, chosen, Health())
+        runtime = Runtime(settings, chosen, Health(), changing)
         if chosen in roles:
             _run_role(runtime, roles[chosen])
         else:
@@ -219,9 +229,17 @@ def _run_role(runtime: Runtime[S], role: Role[S]) -> None:
         problem = _cannot_listen("MANAGEMENT_PORT", settings.management_port, error)
         raise StartError(problem) from None
     management.start()
-    logger.info("starting", configuration=settings.redacted(), **info)
+    live = runtime.live
+    logger.info(
+        "starting",
+        configuration=settings.redacted(),
+        live_configuration=live.current.model_dump(mode="json"),
+        **info,
+    )
+    live.on_change(lambda _: logging.set_level(live.current.log_level))
     try:
-        _call(role, runtime)
+        with live:
+            _call(role, runtime)
     finally:
         management.close()
     logger.info("stopped")

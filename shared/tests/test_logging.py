@@ -99,6 +99,25 @@ def test_a_line_below_the_level_is_not_written(configured: Configured) -> None:
     assert [line["event"] for line in lines()] == ["loud"]
 
 
+def test_the_level_may_change_at_any_time(configured: Configured) -> None:
+    lines = configured("INFO")
+    logger, library = structlog.get_logger(), standard.getLogger("library")
+    logger.debug("first")
+    logging.set_level("DEBUG")
+    logger.debug("second")
+    logging.set_level("ERROR")
+    logger.warning("third")
+    library.warning("fourth")
+    logger.error("fifth")
+    assert [line["event"] for line in lines()] == ["second", "fifth"]
+
+
+def test_a_setting_that_changes_is_mentioned_whatever_the_level(configured: Configured) -> None:
+    lines = configured("ERROR")
+    structlog.get_logger().info("live_setting_changed", setting="limit")
+    assert [line["setting"] for line in lines()] == ["limit"]
+
+
 def test_an_exception_is_one_line_too(configured: Configured) -> None:
     lines = configured()
     try:

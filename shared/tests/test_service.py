@@ -187,6 +187,20 @@ def test_a_wrong_configuration_gives_a_line_for_each_mistake_and_exit_code_78(
     assert level.startswith("probe: configuration error: LOG_LEVEL: ")
 
 
+def test_live_settings_that_are_wrong_stop_the_start_as_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "live.yaml"
+    file.write_text("log_level: LOUD")
+    monkeypatch.setenv("LIVE_CONFIG_FILE", str(file))
+    with pytest.raises(SystemExit) as ended:
+        run(Settings, roles={"serve": serve}, arguments=["serve"])
+    assert ended.value.code == 78
+    (line,) = capsys.readouterr().err.splitlines()
+    mistake = f"LIVE_CONFIG_FILE: {file}: log_level: input should be "
+    assert line.startswith(f"probe: configuration error: {mistake}")
+
+
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["serve", "twice"]])
 def test_an_unknown_role_is_refused_with_those_that_there_are(
     capsys: pytest.CaptureFixture[str], arguments: list[str]
@@ -304,6 +318,22 @@ def test_a_worker_says_what_it_is_and_how_it_is_configured_until_it_is_told_to_s
     assert line["configuration"]["password"] == "**********"
     assert "s3cret" not in process.output()
     assert only_json(process) == ["starting", "stopping", "stopped"]
+
+
+@integration
+def test_how_much_a_process_logs_changes_while_it_runs(start: Start, tmp_path: Path) -> None:
+    """And each change is in the log, whatever the level."""
+    file = tmp_path / "live.yaml"
+    file.write_text("log_level: INFO")
+    process = start("work", LIVE_CONFIG_FILE=file, LOG_LEVEL="DEBUG")
+    process.wait_ready()
+    file.write_text("log_level: ERROR")
+    wait_until(lambda: "live_setting_changed" in process.output())
+    assert process.terminate() == 0
+    starting, changed = process.logs()
+    assert starting["live_configuration"] == {"log_level": "INFO"}
+    assert (changed["setting"], changed["old"], changed["new"]) == ("log_level", "INFO", "ERROR")
+    assert only_json(process) == ["starting", "live_setting_changed"]
 
 
 @integration
