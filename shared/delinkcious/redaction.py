@@ -33,30 +33,41 @@ _NAMED: Final = (
     r"|code|code_verifier|email|secret_?key|session|state"
 )
 _QUOTED: Final = r"""'[^']*'|"[^"]*\""""
-_FORMS: Final = (
-    # Our own tokens (ADR-0015) and GitHub's; their beginning stays and says what was there
-    (re.compile(r"(?a)(dl[stf]_|gh[opusr]_|github_pat_)[\w-]{16,}"), rf"\1{REDACTED}"),
-    # JSON web tokens
-    (re.compile(r"(?a)\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), REDACTED),
-    # Private keys, also one that is cut off
-    (re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]*(-----END [A-Z ]+-----)?"), REDACTED),
-    # Credentials in a header (RFC 9110, section 11.4), however it is quoted
-    (
-        re.compile(r"(?ai)\b(bearer|basic)\s+(?=[A-Z._~]*[\d+/=-])[\w.~+/=-]{8,}"),
-        rf"\1 {REDACTED}",
-    ),
-    (re.compile(r"(?ai)\b((?:caller|access)-token\W{1,6})[!-~]{8,}"), rf"\1{REDACTED}"),
-    # Who logs in with a URL (RFC 3986, section 3.2.1)
-    (re.compile(r"://[^/\s\"?#]{1,512}@"), f"://{REDACTED}@"),
-    # As in queries, forms and connection strings, and as Python shows a mapping
-    (re.compile(rf"(?i)\b((?:{_NAMED})=)(?:'[^']*'|[^\s&'\";,)}}]+)"), rf"\1{REDACTED}"),
-    (re.compile(rf"""(?i)(["'](?:{_NAMED})["']\s?:\s?)(?:{_QUOTED})"""), rf"\1{REDACTED}"),
-    # E-mail addresses (the length of the local part: RFC 5321, section 4.5.3.1.1)
-    (
-        re.compile(r"(?ai)(?<![\w.%+-])[\w.%+-]{1,64}@[A-Z0-9-]{1,63}(?:\.[A-Z0-9-]{1,63})+"),
-        REDACTED,
-    ),
+_FORMS: Final = tuple(
+    (mark, re.compile(form), replacement)
+    for mark, form, replacement in (
+        # Our own tokens (ADR-0015) and GitHub's; their beginning stays and says what was there
+        ("dl", r"(?a)(dl[stf]_)[\w-]{16,}", rf"\1{REDACTED}"),
+        ("gh", r"(?a)(gh[opusr]_)\w{16,}", rf"\1{REDACTED}"),
+        ("github_pat_", r"(?a)(github_pat_)\w{16,}", rf"\1{REDACTED}"),
+        # JSON web tokens
+        ("eyj", r"(?a)\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", REDACTED),
+        # Private keys, also one that is cut off
+        (
+            "private key-----",
+            r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]*(-----END [A-Z ]+-----)?",
+            REDACTED,
+        ),
+        # Credentials in a header (RFC 9110, section 11.4), however it is quoted
+        ("bearer", r"(?ai)(bearer)\s+(?=[A-Z._~]*[\d+/=-])[\w.~+/=-]{8,}", rf"\1 {REDACTED}"),
+        ("basic", r"(?ai)(basic)\s+(?=[A-Z._~]*[\d+/=-])[\w.~+/=-]{8,}", rf"\1 {REDACTED}"),
+        ("-token", r"(?ai)((?:caller|access)-token\W{1,6})[!-~]{8,}", rf"\1{REDACTED}"),
+        # Who logs in with a URL (RFC 3986, section 3.2.1)
+        ("@", r"://[^/\s\"?#]{1,512}@", f"://{REDACTED}@"),
+        # As in queries, forms and connection strings, and as Python shows a mapping
+        ("=", rf"(?i)\b((?:{_NAMED})=)(?:'[^']*'|[^\s&'\";,)}}]+)", rf"\1{REDACTED}"),
+        ("':", rf"""(?i)('(?:{_NAMED})':\s?)(?:{_QUOTED})""", rf"\1{REDACTED}"),
+        ('":', rf"""(?i)("(?:{_NAMED})":\s?)(?:{_QUOTED})""", rf"\1{REDACTED}"),
+        # E-mail addresses (the length of the local part: RFC 5321, section 4.5.3.1.1)
+        (
+            "@",
+            r"(?ai)(?<![\w.%+-])[\w.%+-]{1,64}@[A-Z0-9-]{1,63}(?:\.[A-Z0-9-]{1,63})+",
+            REDACTED,
+        ),
+    )
 )
+"""What to look for: what stands in every such text in lower case (a search for that is a hundred
+times as fast), the form, and what takes its place."""
 
 _SHORTEST: Final = 12
 _MOST: Final = 128
@@ -84,8 +95,10 @@ def clean(text: str) -> str:
     for secret in _Kept.secrets:
         if secret in text:
             text = text.replace(secret, REDACTED)
-    for form, replacement in _FORMS:
-        text = form.sub(replacement, text)
+    folded = text.lower()
+    for mark, form, replacement in _FORMS:
+        if mark in folded:
+            text = form.sub(replacement, text)
     return text
 
 
