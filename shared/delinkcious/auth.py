@@ -19,6 +19,7 @@ from typing import Final
 import structlog
 import yaml
 
+from delinkcious import redaction
 from delinkcious.config import ConfigurationError, ServiceSettings
 from delinkcious.watched import Steady, Watched
 
@@ -139,6 +140,7 @@ def _load(path: Path) -> dict[str, list[str]]:
         raise ConfigurationError(f"{problem}it must map the names of services to tokens")
     tokens = {str(peer): _tokens(problem, str(peer), value) for peer, value in content.items()}
     _refuse_shared(problem, tokens)
+    redaction.keep(token for accepted in tokens.values() for token in accepted)
     return tokens
 
 

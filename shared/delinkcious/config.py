@@ -21,6 +21,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from delinkcious import redaction
+from delinkcious.redaction import REDACTED
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -143,17 +146,24 @@ class ServiceSettings(BaseSettings):
             ConfigurationError: with one line for each value that is missing or wrong.
         """
         try:
-            return cls()
+            settings = cls()
         except ValidationError as error:
             lines = [_explain(cls, dict(mistake)) for mistake in error.errors()]
             raise ConfigurationError("\n".join(lines)) from None
         except SettingsError as error:
             raise ConfigurationError(str(error)) from None
+        redaction.keep(settings.secrets())
+        return settings
+
+    def secrets(self) -> list[str]:
+        """Returns what nobody may read."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
     def redacted(self) -> dict[str, Any]:
         """Returns the effective configuration with the secrets masked, fit for a log."""
         return {
-            name: ("**********" if value.get_secret_value() else "")
+            name: (REDACTED if value.get_secret_value() else "")
             if isinstance(value := getattr(self, name), SecretStr)
             else value
             if isinstance(value, int | float | bool)

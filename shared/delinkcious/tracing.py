@@ -6,6 +6,7 @@ no more than its ids (OpenTelemetry's own rule for unsampled spans).
 """
 
 import os
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Thread
@@ -23,6 +24,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON, Sampler
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
+
+from delinkcious import redaction
 
 __all__ = [
     "Context",
@@ -188,11 +191,21 @@ def span(
         with current(started, context):
             yield started
     except Exception as error:
-        started.record_exception(error)
+        _record(started, error)
         started.set_status(Status(StatusCode.ERROR, type(error).__name__))
         raise
     finally:
         started.end()
+
+
+def _record(span: Span, error: Exception) -> None:
+    """Spans leave the process as log lines do, and hold no more secrets."""
+    if span.is_recording():
+        attributes = {
+            "exception.message": redaction.clean(str(error)),
+            "exception.stacktrace": redaction.clean("".join(traceback.format_exception(error))),
+        }
+        span.record_exception(error, attributes)
 
 
 def current_ids() -> tuple[str, str] | None:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from delinkcious import redaction
 from delinkcious.auth import ANONYMOUS, MutualAuth
 from delinkcious.config import ConfigurationError, ServiceSettings
+from delinkcious.redaction import REDACTED
 
 Written = Callable[[str], MutualAuth]
 
@@ -177,3 +179,8 @@ def test_a_changed_file_without_a_peer_that_is_called_is_refused(file: Path) -> 
     assert send() == "b"
     assert auth.caller_of("a") == "ann"
     assert "there is no token for bob" in logs[0]["reason"]
+
+
+def test_the_tokens_are_taken_out_of_what_is_logged(written: Written) -> None:
+    written("ann: [the-token-of-ann, her-old-token]\n")
+    assert redaction.clean("the-token-of-ann her-old-token") == f"{REDACTED} {REDACTED}"

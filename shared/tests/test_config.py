@@ -14,6 +14,7 @@ from delinkcious.config import (
     PostgresAddress,
     ServiceSettings,
 )
+from delinkcious.redaction import REDACTED, clean
 
 
 class Settings(ServiceSettings):
@@ -198,3 +199,8 @@ def test_dead_letters_that_die_before_their_events_are_a_mistake(
     assert str(error.value) == (
         "DEAD_LETTER_RETENTION (3600) must not be shorter than EVENT_RETENTION (7200)"
     )
+
+
+def test_secrets_are_taken_out_of_what_is_logged(load: Load) -> None:
+    load(PASSWORD="correct horse", PEPPER="battery staple")
+    assert clean("correct horse, battery staple") == f"{REDACTED}, {REDACTED}"

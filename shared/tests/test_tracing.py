@@ -128,3 +128,13 @@ def test_a_caller_decides_whether_its_trace_is_collected() -> None:
     context = tracing.extract({"traceparent": f"00-{TRACE}-{PARENT}-00"})
     with tracing.span("request", context=context) as span:
         assert not span.is_recording()
+
+
+def test_what_a_span_says_of_an_error_holds_no_secret(spans: InMemorySpanExporter) -> None:
+    """Spans leave the process as log lines do."""
+    token = f"dls_{'a1' * 21}b"
+    with pytest.raises(ValueError), tracing.span("work"):
+        raise ValueError(f"nobody has {token}")
+    (event,) = spans.get_finished_spans()[0].events
+    assert "ValueError" in str(event.attributes)
+    assert token not in str(event.attributes)
