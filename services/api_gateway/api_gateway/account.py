@@ -4,14 +4,14 @@ from dataclasses import asdict
 
 from flask import Response, g
 
-from api_gateway.authentication import authenticated, cookie_suffices
 from api_gateway.cookies import drop_session
+from api_gateway.policy import authenticated
 from api_gateway.sessions import Sessions
 from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound
 from delinkcious.http.app import RestApp, json_response, no_content
 from delinkcious.http.decode import ANY, reads
 from delinkcious.http.openapi import problems
-from delinkcious.object_model.users import Identity, UserManager
+from delinkcious.object_model.users import Identity, Scope, UserManager
 from delinkcious.schemas.users import (
     ApiTokensSchema,
     CreateToken,
@@ -24,7 +24,7 @@ def add_account(app: RestApp, users: UserManager, sessions: Sessions) -> None:
     """Adds the endpoints of the account, and logging out."""
 
     @app.get("/v1/me")
-    @authenticated
+    @authenticated(Scope.ACCOUNT)
     @app.output(UserSchema, description="Your account.")
     @app.doc(tags=["Account"], operation_id="getMe", responses=problems(NotFound))
     def get_me(caller: Identity) -> Response:
@@ -32,8 +32,7 @@ def add_account(app: RestApp, users: UserManager, sessions: Sessions) -> None:
         return json_response(users.get_user(caller.username))
 
     @app.post("/logout")
-    @authenticated
-    @cookie_suffices
+    @authenticated()
     @app.output({}, status_code=204, description="The session is over, everywhere.")
     @app.doc(tags=["Login"], operation_id="logout")
     def logout(_caller: Identity) -> Response:
@@ -53,7 +52,7 @@ def add_tokens(app: RestApp, users: UserManager, sessions: Sessions) -> None:
     """Adds the endpoints of API tokens."""
 
     @app.get("/v1/tokens")
-    @authenticated
+    @authenticated(Scope.ACCOUNT)
     @app.output(ApiTokensSchema, description="Your API tokens, oldest first.")
     @app.doc(tags=["Account"], operation_id="getTokens")
     def get_tokens(caller: Identity) -> Response:
@@ -61,7 +60,7 @@ def add_tokens(app: RestApp, users: UserManager, sessions: Sessions) -> None:
         return json_response({"tokens": users.get_tokens(caller.username)})
 
     @app.post("/v1/tokens")
-    @authenticated
+    @authenticated(Scope.ACCOUNT)
     @reads(app, CreateToken, ANY)
     @app.output(NewApiTokenSchema, status_code=201, description="The token, with its secret.")
     @app.doc(
@@ -79,7 +78,7 @@ def add_tokens(app: RestApp, users: UserManager, sessions: Sessions) -> None:
         return json_response({**asdict(made.details), "token": made.token}, 201)
 
     @app.delete("/v1/tokens/<id:token_id>")
-    @authenticated
+    @authenticated(Scope.ACCOUNT)
     @app.output({}, status_code=204, description="It is good for nothing any more.")
     @app.doc(tags=["Account"], operation_id="revokeToken", responses=problems(NotFound))
     def revoke_token(caller: Identity, token_id: int) -> Response:

@@ -13,6 +13,7 @@ from api_gateway import authentication, client_address, docs, headers
 from api_gateway.account import add_account, add_tokens
 from api_gateway.client_address import Proxies
 from api_gateway.cookies import LoginCookie
+from api_gateway.csrf import add_form_tokens
 from api_gateway.deletion import add_deletion, add_export_of_account
 from api_gateway.export import add_export
 from api_gateway.feeds import add_address_of_news, add_feed_of_links, add_feed_of_news
@@ -77,6 +78,7 @@ def create_gateway_app(
     headers.install(app)
     client_address.install(app, proxies or Proxies())
     add_login(app, Login(managers.users, provider, cookie, public_url))
+    add_form_tokens(app)
     add_account(app, managers.users, sessions)
     add_tokens(app, managers.users, sessions)
     add_deletion(app, managers.users, sessions)
@@ -95,6 +97,6 @@ def create_gateway_app(
     add_feed_of_links(app, managers.links, managers.users, public_url)
     add_feed_of_news(app, managers.news, managers.users, public_url)
     add_address_of_news(app, managers.users, public_url)
-    docs.install(app)
-    authentication.install(app, sessions)
+    docs.install(app, public_url)
+    authentication.install(app, sessions, public_url)
     return app

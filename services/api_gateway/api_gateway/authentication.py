@@ -1,105 +1,119 @@
-"""Who may call each endpoint: declared on the view, checked before its request is read.
-
-A view is `public`, or `authenticated` and then gets the `Identity` of its caller as the first
-argument. An application with a view that is neither does not start.
+"""Holds every request against the policy of its endpoint (`api_gateway.policy`), before anything of
+it is read: who calls, what the token is good for, and what a browser may do with its cookie.
 """
 
-from collections.abc import Callable, Mapping
-from enum import Enum
-from functools import wraps
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Final
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 
+from api_gateway import csrf
+from api_gateway.base_url import is_secure
+from api_gateway.cookies import session_cookie
+from api_gateway.policy import Policy, Who, policy_of
 from api_gateway.sessions import Sessions
-from delinkcious.errors import Unauthenticated
-from delinkcious.http import observe
+from delinkcious.errors import PermissionDenied, Unauthenticated
+from delinkcious.http import observe, problems
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-SESSION_COOKIE: Final = "session"
 ACCESS_TOKEN_HEADER: Final = "Access-Token"
 
-_ATTRIBUTE: Final = "__access__"
 _SAFE: Final = frozenset({"GET", "HEAD"})
+_CHALLENGE: Final = 'Bearer realm="delinkcious"'
 
 
-class Access(Enum):
-    """Who may call an endpoint."""
-
-    PUBLIC = "anybody"
-    USER = "whoever has a token; the session cookie will do for what changes nothing"
-    USER_BY_COOKIE = "whoever has a token or the session cookie"
+class InvalidToken(Unauthenticated):
+    """A token was shown, and it is not good, or no longer."""
 
 
-def public(view: F) -> F:
-    """Declares that anybody may call a view."""
-    setattr(view, _ATTRIBUTE, Access.PUBLIC)
-    return view
+class InsufficientScope(PermissionDenied):
+    """The token is good, but not for this."""
+
+    def __init__(self, needed: Iterable[str]) -> None:
+        self.needed = " ".join(sorted(needed))
+        super().__init__(f"The token is limited to scopes, and this takes: {self.needed}")
 
 
-def authenticated(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Declares that users may call a view, which gets the caller's `Identity` first."""
-
-    @wraps(view)
-    def call(**path: Any) -> Any:
-        return view(g.identity, **path)
-
-    if access_of(call) is None:
-        setattr(call, _ATTRIBUTE, Access.USER)
-    return call
-
-
-def cookie_suffices(view: F) -> F:
-    """Lets browsers call a view that changes something; to be put under `authenticated`.
-
-    Other sites cannot make a browser send the cookie with a POST, for it is SameSite=Lax. All
-    writes but a few are closed to cookies nevertheless (ADR-0017).
-    """
-    setattr(view, _ATTRIBUTE, Access.USER_BY_COOKIE)
-    return view
-
-
-def access_of(view: Callable[..., Any]) -> Access | None:
-    """Returns what a view declares."""
-    return getattr(view, _ATTRIBUTE, None)
-
-
-def install(app: Flask, sessions: Sessions) -> None:
+def install(app: Flask, sessions: Sessions, public_url: str = "") -> None:
     """Authenticates every request that matches a route; to be called when all routes are there.
+
+    Args:
+        public_url: how browsers reach us; empty, if we were not told.
 
     Raises:
         RuntimeError: an endpoint does not declare who may call it.
     """
-    rules = {endpoint: access_of(view) for endpoint, view in app.view_functions.items()}
-    if undeclared := [endpoint for endpoint, access in rules.items() if access is None]:
-        raise RuntimeError(f"neither public nor authenticated: {', '.join(undeclared)}")
+    policies = _policies(app)
 
     def authenticate() -> None:
         rule, environ = request.url_rule, request.environ
         method = environ["REQUEST_METHOD"]
         if rule is None or method == "OPTIONS":
             return
-        access = rules[rule.endpoint]
-        if access is not Access.PUBLIC:
-            token = _token(by_cookie=access is Access.USER_BY_COOKIE or method in _SAFE)
+        policy = policies[rule.endpoint]
+        if policy.who is Who.ANYBODY:
+            return
+        token = _shown(environ)
+        by_cookie = token is None
+        if token is None:
+            token = _kept(public_url) if policy.cookie else _nothing()
+        try:
             identity = sessions.identify(token)
-            g.token, g.identity = token, identity
-            observe.name_caller(environ, identity.username)
+        except Unauthenticated as error:
+            raise InvalidToken(error.detail) from None
+        g.token, g.identity = token, identity
+        observe.name_caller(environ, identity.username)
+        if by_cookie and method not in _SAFE:
+            csrf.check(token, public_url)
+        if identity.scopes is not None and policy.missing(identity):
+            raise InsufficientScope(policy.scopes)
 
     app.before_request(authenticate)
+    app.register_error_handler(InvalidToken, _invalid_token)
+    app.register_error_handler(InsufficientScope, _insufficient_scope)
 
 
-def _token(*, by_cookie: bool) -> str:
-    """Returns the token of the request: what it says outright counts more than its cookie."""
-    environ: Mapping[str, str] = request.environ
+def _policies(app: Flask) -> dict[str, Policy]:
+    """Returns the policy of each endpoint, of which there must be one for all of them."""
+    policies, without = {}, []
+    for endpoint, view in app.view_functions.items():
+        if policy := policy_of(view):
+            policies[endpoint] = policy
+        else:
+            without.append(endpoint)
+    if without:
+        raise RuntimeError(f"without a policy: {', '.join(without)}")
+    return policies
+
+
+def _shown(environ: Mapping[str, str]) -> str | None:
+    """Returns the token that a request shows outright, which counts more than its cookie."""
     if authorization := environ.get("HTTP_AUTHORIZATION"):
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated.of("Authorization", "must be Bearer and a token")
         return token.strip()
-    if given := environ.get("HTTP_ACCESS_TOKEN"):
-        return given
-    if by_cookie and (kept := request.cookies.get(SESSION_COOKIE)):
-        return kept
+    return environ.get("HTTP_ACCESS_TOKEN") or None
+
+
+def _kept(public_url: str) -> str:
+    """Returns the token in the session cookie."""
+    return request.cookies.get(session_cookie(secure=is_secure(public_url))) or _nothing()
+
+
+def _nothing() -> str:
     raise Unauthenticated.of("Authorization", "is required: Bearer and a token")
+
+
+def _invalid_token(error: InvalidToken) -> Response:
+    return _challenged(error, 'error="invalid_token"')
+
+
+def _insufficient_scope(error: InsufficientScope) -> Response:
+    return _challenged(error, f'error="insufficient_scope", scope="{error.needed}"')
+
+
+def _challenged(error: InvalidToken | InsufficientScope, why: str) -> Response:
+    """Returns the answer with the challenge that RFC 6750 (section 3.1) asks for."""
+    response = problems.to_response(error)
+    response.headers["WWW-Authenticate"] = f"{_CHALLENGE}, {why}"
+    return response

@@ -17,3 +17,8 @@ def base_url(public_url: str) -> str:
     if not (public_url or request.host):
         raise InvalidArgument.of("Host", "is not the name of a host")
     return public_url or request.host_url.rstrip("/")
+
+
+def is_secure(public_url: str) -> bool:
+    """Tells whether browsers reach us over https, as far as we know. See `base_url`."""
+    return public_url.startswith("https:") if public_url else request.scheme == "https"

@@ -1,6 +1,8 @@
 """The two cookies of the gateway: a login on its way, and the session that it ends in.
 
-Both are HttpOnly and SameSite=Lax, and Secure where the client speaks https.
+Both are HttpOnly and SameSite=Lax. Where browsers speak https they are Secure too, and their names
+begin with `__Host-`: so no other host, and no sibling of ours that shares a domain with us, can put
+one in their place (RFC 6265bis, section 4.1.3).
 """
 
 import hashlib
@@ -11,11 +13,21 @@ from typing import Final
 from flask import Request, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from api_gateway.authentication import SESSION_COOKIE
-
-LOGIN_COOKIE: Final = "login"
-LOGIN_PATH: Final = "/login"
 LOGIN_SECONDS: Final = 600
+
+_LOGIN: Final = "login"
+_SESSION: Final = "session"
+_HOST: Final = "__Host-"
+_PATH: Final = "/"  # `__Host-` wants it
+
+
+def session_cookie(*, secure: bool) -> str:
+    """Returns the name of the session's cookie."""
+    return _named(_SESSION, secure=secure)
+
+
+def _named(name: str, *, secure: bool) -> str:
+    return _HOST + name if secure else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +59,36 @@ class LoginCookie:
     def put(self, response: Response, pending: PendingLogin, *, secure: bool) -> None:
         """Has the browser keep a login."""
         response.set_cookie(
-            LOGIN_COOKIE,
+            _named(_LOGIN, secure=secure),
             self._serializer.dumps(asdict(pending)),
             max_age=LOGIN_SECONDS,
-            path=LOGIN_PATH,
+            path=_PATH,
             secure=secure,
             httponly=True,
             samesite="Lax",
         )
 
-    def get(self, request: Request) -> PendingLogin | None:
+    def get(self, request: Request, *, secure: bool) -> PendingLogin | None:
         """Returns the login that the browser kept, unless it is forged or too old."""
+        kept = request.cookies.get(_named(_LOGIN, secure=secure), "")
         try:
-            content = self._serializer.loads(
-                request.cookies.get(LOGIN_COOKIE, ""), max_age=LOGIN_SECONDS
-            )
+            content = self._serializer.loads(kept, max_age=LOGIN_SECONDS)
             return PendingLogin(**content)
         except (BadData, TypeError):
             return None
 
     def drop(self, response: Response) -> None:
         """Has the browser forget it: a login is finished once."""
-        response.delete_cookie(LOGIN_COOKIE, path=LOGIN_PATH, httponly=True, samesite="Lax")
+        _drop(response, _LOGIN)
 
 
 def put_session(response: Response, token: str, expires_at: datetime, *, secure: bool) -> None:
     """Has the browser keep a session."""
     response.set_cookie(
-        SESSION_COOKIE,
+        session_cookie(secure=secure),
         token,
         expires=expires_at,
-        path="/",
+        path=_PATH,
         secure=secure,
         httponly=True,
         samesite="Lax",
@@ -86,4 +97,12 @@ def put_session(response: Response, token: str, expires_at: datetime, *, secure:
 
 def drop_session(response: Response) -> None:
     """Has the browser forget its session."""
-    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="Lax")
+    _drop(response, _SESSION)
+
+
+def _drop(response: Response, name: str) -> None:
+    """Has the browser forget a cookie, under whichever of its names it came."""
+    for secure in (False, True):
+        response.delete_cookie(
+            _named(name, secure=secure), path=_PATH, secure=secure, httponly=True, samesite="Lax"
+        )

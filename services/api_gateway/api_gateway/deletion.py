@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 from flask import Response
 from pydantic import BaseModel
 
-from api_gateway.authentication import authenticated, public
 from api_gateway.cookies import drop_session
 from api_gateway.personal_data import PersonalData, PersonalDataSchema
+from api_gateway.policy import authenticated, public
 from api_gateway.sessions import Sessions
 from delinkcious.errors import InvalidArgument, NotFound, ResourceExhausted
 from delinkcious.http.app import RestApp, json_response, stream_response
 from delinkcious.http.decode import ANY, reads
 from delinkcious.http.openapi import problems
 from delinkcious.http.slots import Slots
-from delinkcious.object_model.users import Identity, UserManager
+from delinkcious.object_model.users import Identity, Scope, UserManager
 from delinkcious.schemas.common import Username
 from delinkcious.schemas.users import DeletionSchema, deletion_to_json
 
@@ -29,7 +29,7 @@ def add_deletion(app: RestApp, users: UserManager, sessions: Sessions) -> None:
     """Adds the deletion of one's account, and how far it is."""
 
     @app.delete("/v1/me")
-    @authenticated
+    @authenticated(Scope.ACCOUNT, cookie=False)
     @reads(app, ConfirmDeletion, ANY)
     @app.output(DeletionSchema, status_code=202, description="The deletion is under way.")
     @app.doc(tags=["Account"], operation_id="deleteMe", responses=problems(NotFound))
@@ -66,7 +66,7 @@ def add_export_of_account(app: RestApp, data: PersonalData, slots: Slots) -> Non
     """Adds everything one has, as a file."""
 
     @app.get("/v1/me/export")
-    @authenticated
+    @authenticated(*Scope)
     @app.output(PersonalDataSchema, description="The document.")
     @app.doc(
         tags=["Account"],

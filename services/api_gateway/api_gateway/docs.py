@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as AnyResponse
 
 from api_gateway import openapi
-from api_gateway.authentication import public
 from api_gateway.docs_model import sections_of
+from api_gateway.policy import public
 from delinkcious.http.app import RestApp
 
 _CODE: Final = re.compile(r"`([^`]+)`")
@@ -21,9 +21,13 @@ _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _CACHED: Final = "public, max-age=300"
 
 
-def install(app: RestApp) -> None:
-    """Adds `/openapi.json`, `/docs`, and `/` that leads there."""
-    openapi.install(app)
+def install(app: RestApp, public_url: str = "") -> None:
+    """Adds `/openapi.json`, `/docs`, and `/` that leads there.
+
+    Args:
+        public_url: how browsers reach us; empty, if we were not told.
+    """
+    openapi.install(app, public_url)
     app.jinja_env.filters["code"] = _code
     public(app.view_functions["openapi.spec"])
 

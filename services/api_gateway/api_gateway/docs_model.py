@@ -134,9 +134,13 @@ def _resolved(document: Node, schema: Node) -> Node:
 def _access(security: list[Node]) -> str:
     if not security:
         return "Anybody may call this."
-    if {"session": []} in security:
-        return "With a token, or the session cookie of a browser."
-    return "With a token."
+    *_, last = security
+    scopes = ", ".join(f"`{scope}`" for scope in security[0]["bearer"])
+    limited = f" A token that is limited to scopes needs {scopes}." if scopes else ""
+    if "session" not in last:
+        return f"With a token.{limited}"
+    proof = ", with proof of where it comes from" if len(last) > 1 else ""
+    return f"With a token, or the session cookie of a browser{proof}.{limited}"
 
 
 def _fields(document: Node, model: Node) -> Iterator[Field]:

@@ -60,6 +60,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         "name": "Alice",
         "email": "alice@example.com",
     },
+    "FormToken": {"csrf_token": "q2d7…"},
     "User": _USER,
     "ConfirmDeletion": {"username": "alice"},
     "Deletion": {

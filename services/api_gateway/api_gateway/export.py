@@ -7,14 +7,14 @@ from typing import Final
 from flask import Response
 from pydantic import BaseModel
 
-from api_gateway.authentication import authenticated
+from api_gateway.policy import authenticated
 from delinkcious.errors import ResourceExhausted
 from delinkcious.http.app import RestApp, stream_response
 from delinkcious.http.decode import QUERY, reads
 from delinkcious.http.openapi import Answers, problems
 from delinkcious.http.slots import Slots
 from delinkcious.object_model.imports import FileFormat, ImportManager
-from delinkcious.object_model.users import Identity
+from delinkcious.object_model.users import Identity, Scope
 from delinkcious.schemas.imports import ExportLinks
 from delinkcious.schemas.links import LinkSchema
 
@@ -40,7 +40,7 @@ def add_export(app: RestApp, imports: ImportManager, slots: Slots) -> None:
     """Adds the export. It passes through as it comes, and is kept nowhere here."""
 
     @app.get("/v1/export")
-    @authenticated
+    @authenticated(Scope.LINKS_READ)
     @reads(app, ExportLinks, QUERY)
     @app.output(ExportSchema)
     @app.doc(

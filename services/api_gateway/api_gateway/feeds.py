@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 
 from api_gateway import atom
 from api_gateway.atom import Entry, Feed
-from api_gateway.authentication import authenticated, public
 from api_gateway.base_url import base_url
+from api_gateway.policy import authenticated, public
 from delinkcious.errors import NotFound
 from delinkcious.http import observe
 from delinkcious.http.app import RestApp, json_response, no_content
@@ -23,7 +23,7 @@ from delinkcious.http.decode import QUERY, reads
 from delinkcious.http.openapi import Answers, problems
 from delinkcious.object_model.links import MAX_TAGS, Link, LinkManager, LinkQuery
 from delinkcious.object_model.news import NewsEvent, NewsEventType, NewsManager
-from delinkcious.object_model.users import Identity, User, UserManager
+from delinkcious.object_model.users import Identity, Scope, User, UserManager
 from delinkcious.schemas.common import Text
 from delinkcious.schemas.users import NewsFeedSchema
 
@@ -118,7 +118,7 @@ def add_address_of_news(app: RestApp, users: UserManager, public_url: str) -> No
     """Adds the endpoints that make, show and revoke the address of one's own news."""
 
     @app.post("/v1/news/feed")
-    @authenticated
+    @authenticated(Scope.ACCOUNT)
     @app.output(NewNewsFeedSchema, status_code=201, description="The address.")
     @app.doc(tags=["News"], operation_id="createNewsFeed", responses=problems(NotFound))
     def create_news_feed(caller: Identity) -> Response:
@@ -132,7 +132,7 @@ def add_address_of_news(app: RestApp, users: UserManager, public_url: str) -> No
         return json_response({"url": url, "created_at": made.created_at}, 201)
 
     @app.get("/v1/news/feed")
-    @authenticated
+    @authenticated(Scope.NEWS)
     @app.output(NewsFeedSchema, description="Since when, if there is one.")
     @app.doc(tags=["News"], operation_id="getNewsFeed")
     def get_news_feed(caller: Identity) -> Response:
@@ -143,7 +143,7 @@ def add_address_of_news(app: RestApp, users: UserManager, public_url: str) -> No
         return json_response({"created_at": users.get_feed_secret_time(caller.username)})
 
     @app.delete("/v1/news/feed")
-    @authenticated
+    @authenticated(Scope.ACCOUNT)
     @app.output({}, status_code=204, description="It leads nowhere any more.")
     @app.doc(tags=["News"], operation_id="revokeNewsFeed", responses=problems(NotFound))
     def revoke_news_feed(caller: Identity) -> Response:

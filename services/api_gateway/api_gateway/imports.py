@@ -4,7 +4,7 @@ from typing import Final
 
 from flask import Response
 
-from api_gateway.authentication import authenticated
+from api_gateway.policy import authenticated
 from delinkcious.errors import FailedPrecondition, NotFound, ResourceExhausted
 from delinkcious.http import uploads
 from delinkcious.http.app import RestApp, json_response
@@ -12,7 +12,7 @@ from delinkcious.http.decode import QUERY, reads
 from delinkcious.http.openapi import problems, takes_file
 from delinkcious.http.slots import Slots
 from delinkcious.object_model.imports import MAX_IMPORT_BYTES, ImportManager
-from delinkcious.object_model.users import Identity
+from delinkcious.object_model.users import Identity, Scope
 from delinkcious.schemas.common import Paging
 from delinkcious.schemas.imports import ImportSchema, ImportsSchema, StartImport
 
@@ -25,7 +25,7 @@ def add_start_of_imports(app: RestApp, imports: ImportManager, slots: Slots) -> 
     """Adds what takes a file. It passes through as it comes, and is kept nowhere here."""
 
     @app.post("/v1/imports")
-    @authenticated
+    @authenticated(Scope.LINKS_WRITE)
     @reads(app, StartImport, QUERY)
     @takes_file(*_TYPES)
     @app.output(ImportSchema, status_code=202, description="The import; `Location` is where it is.")
@@ -54,7 +54,7 @@ def add_imports(app: RestApp, imports: ImportManager) -> None:
     """Adds what shows and cancels imports."""
 
     @app.get("/v1/imports")
-    @authenticated
+    @authenticated(Scope.LINKS_READ)
     @reads(app, Paging, QUERY)
     @app.output(ImportsSchema, description="A page of your imports, newest first.")
     @app.doc(tags=["Files"], operation_id="getImports")
@@ -64,7 +64,7 @@ def add_imports(app: RestApp, imports: ImportManager) -> None:
         return json_response(page)
 
     @app.get("/v1/imports/<id:import_id>")
-    @authenticated
+    @authenticated(Scope.LINKS_READ)
     @app.output(ImportSchema, description="How far it is.")
     @app.doc(tags=["Files"], operation_id="getImport", responses=problems(NotFound))
     def get_import(caller: Identity, import_id: int) -> Response:
@@ -72,7 +72,7 @@ def add_imports(app: RestApp, imports: ImportManager) -> None:
         return json_response(imports.get_import(caller.username, import_id))
 
     @app.delete("/v1/imports/<id:import_id>")
-    @authenticated
+    @authenticated(Scope.LINKS_WRITE)
     @app.output(ImportSchema, description="The import as it is now.")
     @app.doc(tags=["Files"], operation_id="cancelImport", responses=problems(NotFound))
     def cancel_import(caller: Identity, import_id: int) -> Response:

@@ -2,13 +2,13 @@
 
 from flask import Response
 
-from api_gateway.authentication import authenticated
+from api_gateway.policy import authenticated
 from delinkcious.errors import AlreadyExists, FailedPrecondition, Gone, NotFound
 from delinkcious.http.app import RestApp, json_response, no_content
 from delinkcious.http.decode import ANY, JSON, QUERY, reads
 from delinkcious.http.openapi import problems
 from delinkcious.object_model.links import LinkManager
-from delinkcious.object_model.users import Identity, UserManager
+from delinkcious.object_model.users import Identity, Scope, UserManager
 from delinkcious.schemas.links import (
     AddLink,
     BulkResultSchema,
@@ -30,7 +30,7 @@ def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> 
     """Adds what reads links. Pages pass through as the bytes that they came in."""
 
     @app.get("/v1/links")
-    @authenticated
+    @authenticated(Scope.LINKS_READ)
     @reads(app, LinkFilters, QUERY)
     @app.output(LinksSchema, description="A page of your links.")
     @app.doc(tags=["Links"], operation_id="getLinks")
@@ -44,7 +44,7 @@ def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> 
         return json_response(links.get_links(wanted.to_query(caller.username)).body)
 
     @app.get("/v1/links/lookup")
-    @authenticated
+    @authenticated(Scope.LINKS_READ)
     @reads(app, NameLink, QUERY)
     @app.output(LookupSchema, description="What is known of the URL.")
     @app.doc(tags=["Links"], operation_id="lookUpLink")
@@ -56,7 +56,7 @@ def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> 
         return json_response(links.lookup(caller.username, link.url))
 
     @app.get("/v1/changes")
-    @authenticated
+    @authenticated(Scope.LINKS_READ)
     @reads(app, ChangesSince, QUERY)
     @app.output(ChangesSchema, description="What changed, oldest first.")
     @app.doc(tags=["Links"], operation_id="getChanges", responses=problems(Gone))
@@ -71,7 +71,7 @@ def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> 
         return json_response(changes.body)
 
     @app.get("/v1/users/<username:username>/links")
-    @authenticated
+    @authenticated(Scope.LINKS_READ)
     @reads(app, LinkFilters, QUERY)
     @app.output(LinksSchema, description="A page of the user's public links.")
     @app.doc(tags=["Links"], operation_id="getLinksOfUser", responses=problems(NotFound))
@@ -88,7 +88,7 @@ def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
     """Adds what saves, changes and deletes links."""
 
     @app.post("/v1/links")
-    @authenticated
+    @authenticated(Scope.LINKS_WRITE)
     @reads(app, AddLink, ANY)
     @app.output(LinkSchema, status_code=201, description="The link.")
     @app.doc(
@@ -105,7 +105,7 @@ def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
         return json_response(links.add_link(caller.username, new.to_link()), 201)
 
     @app.put("/v1/links")
-    @authenticated
+    @authenticated(Scope.LINKS_WRITE)
     @reads(app, UpdateLink, ANY)
     @app.output(LinkSchema, description="The link as it is now.")
     @app.doc(tags=["Links"], operation_id="updateLink", responses=problems(NotFound))
@@ -117,7 +117,7 @@ def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
         return json_response(links.update_link(caller.username, change.to_change()))
 
     @app.post("/v1/links/bulk")
-    @authenticated
+    @authenticated(Scope.LINKS_WRITE)
     @reads(app, ChangeLinks, JSON)
     @app.output(BulkResultSchema, description="What was done.")
     @app.doc(tags=["Links"], operation_id="changeLinks")
@@ -130,7 +130,7 @@ def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
         return json_response(links.bulk_change(caller.username, wanted.to_change()))
 
     @app.post("/v1/links/check")
-    @authenticated
+    @authenticated(Scope.LINKS_WRITE)
     @reads(app, CheckLinks, ANY)
     @app.output(ChecksSchema, status_code=202, description="They will be checked.")
     @app.doc(tags=["Links"], operation_id="checkLinks", responses=problems(NotFound))
@@ -144,7 +144,7 @@ def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
         return json_response({"checks": checks}, 202)
 
     @app.delete("/v1/links")
-    @authenticated
+    @authenticated(Scope.LINKS_WRITE)
     @reads(app, NameLink, QUERY)
     @app.output({}, status_code=204, description="It is gone.")
     @app.doc(tags=["Links"], operation_id="deleteLink", responses=problems(NotFound))

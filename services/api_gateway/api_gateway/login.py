@@ -9,10 +9,10 @@ from flask import Response, after_this_request, request
 from pydantic import BaseModel, Field
 
 from api_gateway import cookies
-from api_gateway.authentication import public
 from api_gateway.base_url import base_url
 from api_gateway.cookies import LoginCookie, PendingLogin
 from api_gateway.github import IdentityProvider
+from api_gateway.policy import public
 from delinkcious.errors import (
     FailedPrecondition,
     InvalidArgument,
@@ -126,7 +126,7 @@ class Login:
 
     def _pending(self, answer: FinishLogin) -> PendingLogin:
         """Returns the login that this browser began, which is over now whatever comes of it."""
-        pending = self.cookie.get(request)
+        pending = self.cookie.get(request, secure=self._is_secure())
         if pending is None or pending.state != answer.state:
             raise Unauthenticated.of(
                 "state",

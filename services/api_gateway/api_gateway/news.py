@@ -5,11 +5,11 @@ from datetime import datetime
 from flask import Response
 from pydantic import BaseModel, Field
 
-from api_gateway.authentication import authenticated
+from api_gateway.policy import authenticated
 from delinkcious.http.app import RestApp, json_response
 from delinkcious.http.decode import QUERY, reads
 from delinkcious.object_model.news import NewsEventType, NewsManager
-from delinkcious.object_model.users import Identity
+from delinkcious.object_model.users import Identity, Scope
 from delinkcious.schemas.common import Paging, Username
 
 
@@ -45,7 +45,7 @@ def add_news(app: RestApp, news: NewsManager) -> None:
     """Adds the endpoint of news."""
 
     @app.get("/v1/news")
-    @authenticated
+    @authenticated(Scope.NEWS)
     @reads(app, NewsQuery, QUERY)
     @app.output(NewsSchema, description="A page of news, newest first.")
     @app.doc(tags=["News"], operation_id="getNews")

@@ -12,8 +12,8 @@ from typing import Final
 import orjson
 from flask import Response, g, request
 
-from api_gateway.authentication import authenticated
 from api_gateway.news import OfAuthor
+from api_gateway.policy import authenticated
 from api_gateway.sessions import Sessions
 from delinkcious.errors import (
     DelinkciousError,
@@ -26,7 +26,7 @@ from delinkcious.http.decode import QUERY, reads
 from delinkcious.http.openapi import Answers, problems
 from delinkcious.http.slots import Slots
 from delinkcious.object_model.news import NewsEvent, NewsManager, NewsWatch
-from delinkcious.object_model.users import Identity
+from delinkcious.object_model.users import Identity, Scope
 
 MEDIA_TYPE: Final = "text/event-stream"
 EACH: Final = 4
@@ -110,7 +110,7 @@ def add_news_stream(app: RestApp, streams: NewsStreams) -> None:
     """Adds the stream of news."""
 
     @app.get("/v1/news/stream")
-    @authenticated
+    @authenticated(Scope.NEWS)
     @reads(app, OfAuthor, QUERY)
     @app.doc(
         tags=["News"],

@@ -8,9 +8,12 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from api_gateway.authentication import ACCESS_TOKEN_HEADER, SESSION_COOKIE, Access, access_of
+from api_gateway import csrf
+from api_gateway.authentication import ACCESS_TOKEN_HEADER
+from api_gateway.cookies import session_cookie
 from api_gateway.examples import EXAMPLES
-from delinkcious.errors import Unauthenticated
+from api_gateway.policy import Policy, Who, policy_of
+from delinkcious.errors import DelinkciousError, PermissionDenied, Unauthenticated
 from delinkcious.http import openapi
 from delinkcious.http.app import RestApp
 from delinkcious.schemas.common import Username
@@ -33,27 +36,38 @@ _TAGS: Final = {
     "Account": "Your account, and tokens for your programs.",
 }
 
+_BEARER: Final = "bearer"
+_ACCESS_TOKEN: Final = "accessToken"
+_SESSION: Final = "session"
+_REQUESTED_WITH: Final = "requestedWith"
+
 _SECURITY_SCHEMES: Final[Node] = {
-    "bearer": {
+    _BEARER: {
         "type": "http",
         "scheme": "bearer",
         "description": "The token of a login, or an API token.",
     },
-    "accessToken": {
+    _ACCESS_TOKEN: {
         "type": "apiKey",
         "in": "header",
         "name": ACCESS_TOKEN_HEADER,
         "description": "The same, in a header of its own.",
     },
-    "session": {
+    _SESSION: {
         "type": "apiKey",
         "in": "cookie",
-        "name": SESSION_COOKIE,
-        "description": "What a browser has after a login; for reading, and to log out.",
+        "description": "What a browser has after a login; on https its name begins with `__Host-`.",
+    },
+    _REQUESTED_WITH: {
+        "type": "apiKey",
+        "in": "header",
+        "name": csrf.HEADER,
+        "description": "Whatever you like, from a script of a page of this site: proof that no "
+        "other site has a browser send its cookie. A form sends the field "
+        f"`{csrf.FIELD}` instead.",
     },
 }
-_BY_TOKEN: Final[list[Node]] = [{"bearer": []}, {"accessToken": []}]
-_BY_COOKIE: Final[list[Node]] = [{"session": []}]
+_CHALLENGE: Final[Node] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
 
 _PATH_PARAMETERS: Final[dict[str, Node]] = {
     "username": TypeAdapter(Username).json_schema(),
@@ -73,18 +87,24 @@ _PATH_PARAMETERS: Final[dict[str, Node]] = {
 _CONVERTER: Final = re.compile(r"<(?:[^<:]+:)?([^>]+)>")
 
 
-def install(app: RestApp) -> None:
-    """Has the application answer with the completed document."""
+def install(app: RestApp, public_url: str = "") -> None:
+    """Has the application answer with the completed document.
+
+    Args:
+        public_url: how browsers reach us; empty, if we were not told.
+    """
+    cookie = {"name": session_cookie(secure=public_url.startswith("https:"))}
     app.info = {"description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}}
     app.tags = [{"name": name, "description": text} for name, text in _TAGS.items()]
-    app.security_schemes = _SECURITY_SCHEMES
+    app.security_schemes = {**_SECURITY_SCHEMES, _SESSION: _SECURITY_SCHEMES[_SESSION] | cookie}
     app.spec_processor(lambda document: _complete(app, document))
 
 
 def _complete(app: RestApp, document: Any) -> Any:
     views = _views(app)
     for path, method, operation in openapi.operations(document):
-        _say_who_may_call(operation, method, access_of(views[path, method]))
+        if policy := policy_of(views[path, method]):
+            _say_who_may_call(operation, method, policy)
         for parameter in operation["parameters"]:
             if parameter["in"] == "path":
                 parameter["schema"] = _PATH_PARAMETERS[parameter["name"]]
@@ -105,12 +125,20 @@ def _views(app: RestApp) -> dict[tuple[str, str], Callable[..., Any]]:
     }
 
 
-def _say_who_may_call(operation: Node, method: str, access: Access | None) -> None:
-    if access is Access.PUBLIC:
+def _say_who_may_call(operation: Node, method: str, policy: Policy) -> None:
+    """Says it. The list of a way names the scopes that a token with scopes must have."""
+    if policy.who is Who.ANYBODY:
         operation["security"] = []
         return
-    by_cookie = method == "get" or access is Access.USER_BY_COOKIE
-    operation["security"] = _BY_TOKEN + (_BY_COOKIE if by_cookie else [])
-    for status, answer in openapi.problems(Unauthenticated).items():
-        answer["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    scopes = sorted(policy.scopes)
+    operation["security"] = [{_BEARER: scopes}, {_ACCESS_TOKEN: scopes}]
+    refusals: list[type[DelinkciousError]] = [Unauthenticated]
+    by_cookie_in_a_write = policy.cookie and method != "get"
+    if policy.cookie:
+        proof: Node = {_REQUESTED_WITH: []} if by_cookie_in_a_write else {}
+        operation["security"].append({_SESSION: []} | proof)
+    if scopes or by_cookie_in_a_write:
+        refusals.append(PermissionDenied)
+    for status, answer in openapi.problems(*refusals).items():
+        answer["headers"] = _CHALLENGE
         operation["responses"].setdefault(str(status), answer)

@@ -3,13 +3,13 @@
 from flask import Response
 from pydantic import BaseModel
 
-from api_gateway.authentication import authenticated
+from api_gateway.policy import authenticated
 from delinkcious.errors import AlreadyExists, InvalidArgument, NotFound
 from delinkcious.http.app import RestApp, json_response, no_content
 from delinkcious.http.decode import ANY, QUERY, reads
 from delinkcious.http.openapi import problems
 from delinkcious.object_model.social_graph import SocialGraphManager
-from delinkcious.object_model.users import Identity, UserManager
+from delinkcious.object_model.users import Identity, Scope, UserManager
 from delinkcious.schemas.common import Paging, Username
 from delinkcious.schemas.social_graph import FollowersSchema, FollowingSchema
 
@@ -24,7 +24,7 @@ def add_lists_of_users(app: RestApp, graph: SocialGraphManager) -> None:
     """Adds what lists followers and following."""
 
     @app.get("/v1/followers")
-    @authenticated
+    @authenticated(Scope.SOCIAL)
     @reads(app, Paging, QUERY)
     @app.output(FollowersSchema, description="A page of names.")
     @app.doc(tags=["People"], operation_id="getFollowers")
@@ -34,7 +34,7 @@ def add_lists_of_users(app: RestApp, graph: SocialGraphManager) -> None:
         return json_response({"followers": page.usernames, "next_page_token": page.next_page_token})
 
     @app.get("/v1/following")
-    @authenticated
+    @authenticated(Scope.SOCIAL)
     @reads(app, Paging, QUERY)
     @app.output(FollowingSchema, description="A page of names.")
     @app.doc(tags=["People"], operation_id="getFollowing")
@@ -48,7 +48,7 @@ def add_changes_of_following(app: RestApp, graph: SocialGraphManager, users: Use
     """Adds following and its end."""
 
     @app.post("/v1/following")
-    @authenticated
+    @authenticated(Scope.SOCIAL)
     @reads(app, NameUser, ANY)
     @app.output(NameUser, status_code=201, description="You follow this user now.")
     @app.doc(
@@ -69,7 +69,7 @@ def add_changes_of_following(app: RestApp, graph: SocialGraphManager, users: Use
         return json_response({"username": followed}, 201)
 
     @app.delete("/v1/following")
-    @authenticated
+    @authenticated(Scope.SOCIAL)
     @reads(app, NameUser, QUERY)
     @app.output({}, status_code=204, description="You do not follow this user any more.")
     @app.doc(tags=["People"], operation_id="unfollow", responses=problems(NotFound))

@@ -2,13 +2,13 @@
 
 from flask import Response
 
-from api_gateway.authentication import authenticated
+from api_gateway.policy import authenticated
 from delinkcious.errors import NotFound
 from delinkcious.http.app import RestApp, json_response
 from delinkcious.http.decode import ANY, QUERY, reads
 from delinkcious.http.openapi import problems
 from delinkcious.object_model.links import LinkManager
-from delinkcious.object_model.users import Identity
+from delinkcious.object_model.users import Identity, Scope
 from delinkcious.schemas.links import RenameTag, TagChangeSchema, TagFilters, TagsSchema
 
 
@@ -16,7 +16,7 @@ def add_tags(app: RestApp, links: LinkManager) -> None:
     """Adds what reads and changes tags. A tag may have a slash in its name."""
 
     @app.get("/v1/tags")
-    @authenticated
+    @authenticated(Scope.LINKS_READ)
     @reads(app, TagFilters, QUERY)
     @app.output(TagsSchema, description="A page of your tags by name.")
     @app.doc(tags=["Links"], operation_id="getTags")
@@ -31,7 +31,7 @@ def add_tags(app: RestApp, links: LinkManager) -> None:
         return json_response(page)
 
     @app.put("/v1/tags/<tag:name>")
-    @authenticated
+    @authenticated(Scope.LINKS_WRITE)
     @reads(app, RenameTag, ANY)
     @app.output(TagChangeSchema, description="It has the new name.")
     @app.doc(tags=["Links"], operation_id="renameTag", responses=problems(NotFound))
@@ -44,7 +44,7 @@ def add_tags(app: RestApp, links: LinkManager) -> None:
         return json_response({"links": links.rename_tag(caller.username, name, tag.name)})
 
     @app.delete("/v1/tags/<tag:name>")
-    @authenticated
+    @authenticated(Scope.LINKS_WRITE)
     @app.output(TagChangeSchema, description="No link has it any more.")
     @app.doc(tags=["Links"], operation_id="deleteTag", responses=problems(NotFound))
     def delete_tag(caller: Identity, name: str) -> Response:

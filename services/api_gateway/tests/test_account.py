@@ -71,7 +71,8 @@ def test_a_session_is_over_at_once_after_a_logout(alice: Caller) -> None:
 
 
 def test_a_browser_logs_out_with_its_cookie_and_loses_it(alice: Caller) -> None:
-    response = alice.http.post("/logout", headers={"Cookie": f"session={alice.token}"})
+    headers = {"Cookie": f"session={alice.token}", "X-Requested-With": "fetch"}
+    response = alice.http.post("/logout", headers=headers)
     assert response.status_code == 204
     assert "session=;" in response.headers["Set-Cookie"]
     assert alice.get("/v1/me").status_code == 401

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_gateway import client_address
-from api_gateway.authentication import public
 from api_gateway.client_address import Proxies, ProxyHeader, parse_proxies
+from api_gateway.policy import public
 from delinkcious.http.app import create_app
 
 PROXIES = Proxies(parse_proxies("10.0.0.0/8, 2001:db8:9::/48, 192.0.2.1"))

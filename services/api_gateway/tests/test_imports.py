@@ -150,9 +150,9 @@ def test_without_a_token_nothing_is_read(alice: Caller) -> None:
     assert alice.http.post("/v1/imports", data=FILE).status_code == 401
 
 
-def test_the_cookie_of_a_browser_imports_nothing(alice: Caller) -> None:
+def test_the_cookie_of_a_browser_alone_imports_nothing(alice: Caller) -> None:
     headers = {"Cookie": f"session={alice.token}"}
-    assert alice.http.post("/v1/imports", data=FILE, headers=headers).status_code == 401
+    assert alice.http.post("/v1/imports", data=FILE, headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_the_login_is_bound_to_the_browser_by_a_cookie_of_ten_minutes(visitor: V
     kept = cookie(visitor.http.get("/login"), "login")
     assert "HttpOnly" in kept
     assert "SameSite=Lax" in kept
-    assert "Path=/login" in kept
+    assert "Path=/;" in kept
     assert f"Max-Age={LOGIN_SECONDS}" in kept
     assert "Secure" not in kept
 
@@ -217,7 +217,7 @@ def test_behind_a_proxy_the_public_url_counts(
     response = behind.test_client().get("/login", headers={"Host": "evil.example"})
     query = parse_qs(urlsplit(response.headers["Location"]).query)
     assert query["redirect_uri"] == ["https://links.example/login/authorized"]
-    assert "Secure" in cookie(response, "login")
+    assert "Secure" in cookie(response, "__Host-login")
 
 
 def test_a_login_can_be_finished_once(visitor: Visitor) -> None:
@@ -230,10 +230,10 @@ def test_a_login_can_be_finished_once(visitor: Visitor) -> None:
 
 def test_a_replayed_code_is_refused_even_with_the_cookie(visitor: Visitor) -> None:
     back = visitor.start()
-    kept = visitor.http.get_cookie("login", path="/login")
+    kept = visitor.http.get_cookie("login")
     assert kept is not None
     visitor.finish(back)
-    visitor.http.set_cookie("login", kept.value, path="/login")
+    visitor.http.set_cookie("login", kept.value)
     again = visitor.finish(back)
     assert again.status_code == 401
     assert "start again" in again.text
@@ -262,7 +262,7 @@ def test_a_cookie_that_is_forged_is_refused(visitor: Visitor, app: RestApp, key:
     value = cookie(response, "login").partition("=")[2].partition(";")[0]
     if key == "k" * 32:
         value = value[:-3] + "abc"
-    visitor.http.set_cookie("login", value, path="/login")
+    visitor.http.set_cookie("login", value)
     assert visitor.finish("/login/authorized?code=x&state=s").status_code == 401
 
 

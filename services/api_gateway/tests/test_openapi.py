@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
 from api_gateway.app import Managers, create_gateway_app
-from api_gateway.authentication import Access, access_of
 from api_gateway.cookies import LoginCookie
 from api_gateway.examples import EXAMPLES
+from api_gateway.policy import Who, policy_of
 from api_gateway.sessions import Sessions
 from api_gateway.testing import Caller, NoProvider
 from delinkcious.http.app import RestApp
@@ -115,14 +115,20 @@ def test_security_is_what_the_views_declare(app: RestApp, document: Any) -> None
     for path, method, operation in operations(document):
         adapter = app.url_map.bind("localhost")
         endpoint, _ = adapter.match(re.sub(r"{\w+}", "1", path), method=method.upper())
-        access = access_of(app.view_functions[endpoint])
-        ways = [next(iter(way)) for way in operation["security"]]
-        if access is Access.PUBLIC:
-            assert ways == []
+        policy = policy_of(app.view_functions[endpoint])
+        assert policy is not None
+        if policy.who is Who.ANYBODY:
+            assert operation["security"] == []
             continue
-        assert ways[:2] == ["bearer", "accessToken"]
-        assert ("session" in ways) == (method == "get" or access is Access.USER_BY_COOKIE)
+        scopes = sorted(policy.scopes)
+        proof: dict[str, Any] = {} if method == "get" else {"requestedWith": []}
+        assert operation["security"] == [
+            {"bearer": scopes},
+            {"accessToken": scopes},
+            *([{"session": []} | proof] if policy.cookie else []),
+        ]
         assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
+        assert ("403" in operation["responses"]) == bool(scopes or (policy.cookie and proof))
 
 
 def test_most_bodies_may_be_json_or_forms_or_the_query(document: Any) -> None:
@@ -153,6 +159,7 @@ SECRET_ADDRESS = "the secret address of a feed"
 LINK = {"json": {"url": URL, "tags": ["a"]}}
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/v1/me", {}),
+    ("GET", "/v1/csrf", {}),
     ("POST", "/v1/links", LINK),
     ("POST", "/v1/links", LINK),
     ("POST", "/v1/links", {"json": {}}),

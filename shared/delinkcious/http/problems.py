@@ -23,12 +23,13 @@ _BY_STATUS: Final = {
 
 def install(app: Flask) -> None:
     """Registers the handlers for our errors, the framework's, and everything else."""
-    app.register_error_handler(DelinkciousError, _ours)
+    app.register_error_handler(DelinkciousError, to_response)
     app.register_error_handler(HTTPException, _of_the_framework)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _ours(error: DelinkciousError) -> Response:
+def to_response(error: DelinkciousError) -> Response:
+    """Returns the problem document of an error, for handlers that have a header to add."""
     response = _response(errors.to_problem(error, _trace_id()))
     if isinstance(error, errors.Unauthenticated):
         response.headers["WWW-Authenticate"] = 'Bearer realm="delinkcious"'
@@ -41,9 +42,9 @@ def _of_the_framework(error: HTTPException) -> Response:
     status = error.code or 500
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         limit = current_app.config["MAX_CONTENT_LENGTH"]
-        response = _ours(PayloadTooLarge.of("body", f"must be at most {limit} bytes long"))
+        response = to_response(PayloadTooLarge.of("body", f"must be at most {limit} bytes long"))
     elif kind := _BY_STATUS.get(status):
-        response = _ours(kind(error.description or kind.title))
+        response = to_response(kind(error.description or kind.title))
     else:
         response = _response(_problem_of_status(status))
     for name, value in error.get_headers():
@@ -54,7 +55,7 @@ def _of_the_framework(error: HTTPException) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     logger.error("unexpected_error", error=type(error).__name__, exc_info=error)
-    return _ours(DelinkciousError("Something went wrong on our side; it has been recorded."))
+    return to_response(DelinkciousError("Something went wrong on our side; it has been recorded."))
 
 
 def _problem_of_status(status: int) -> dict[str, object]:
