@@ -20,6 +20,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from delinkcious.config import PostgresAddress
 from delinkcious.errors import Unavailable
+from delinkcious.probe import Probe
 
 logger = structlog.get_logger()
 
@@ -57,8 +58,8 @@ class Database:
         self._local = threading.local()
         self._open: set[Connection[Any]] = set()
         self._down_until = 0.0
-        self._probe: Connection[Any] | None = None
-        self._probe_lock = threading.Lock()
+        self._probe = Probe(self._ask, _PROBE_TIMEOUT)
+        self._probed: Connection[Any] | None = None
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
@@ -85,18 +86,14 @@ class Database:
     def check(self) -> None:
         """Raises `Unavailable` unless the database answers and has been migrated; for readiness.
 
-        Each probe comes in a thread of its own, so probes share a connection of theirs. One that
-        hangs, as with a frozen server, is what the next ones find.
+        Probes have a connection of their own, which they share.
         """
-        if not self._probe_lock.acquire(timeout=_PROBE_TIMEOUT):
-            raise Unavailable(f"{self.name} does not answer.")
         try:
-            self._probe_connection().execute(_MIGRATED)
+            self._probe()
+        except TimeoutError:
+            raise Unavailable(f"{self.name} does not answer.") from None
         except psycopg.Error as error:
-            self._close_probe()
             raise Unavailable(_reason(self.name, error)) from None
-        finally:
-            self._probe_lock.release()
 
     def close(self) -> None:
         """Closes the connections of all threads, none of which may be at work any more."""
@@ -104,15 +101,19 @@ class Database:
             self._open.pop().close()
         self._close_probe()
 
-    def _probe_connection(self) -> Connection[Any]:
-        if self._probe is None or _is_lost(self._probe):
+    def _ask(self) -> None:
+        if self._probed is None or _is_lost(self._probed):
             self._close_probe()
-            self._probe = self._connect()
-        return self._probe
+            self._probed = self._connect()
+        try:
+            self._probed.execute(_MIGRATED)
+        except psycopg.Error:
+            self._close_probe()
+            raise
 
     def _close_probe(self) -> None:
-        if self._probe is not None:
-            self._probe.close()
+        if self._probed is not None:
+            self._probed.close()
 
     def _connection(self) -> Connection[Any]:
         connection: Connection[Any] | None = getattr(self._local, "connection", None)

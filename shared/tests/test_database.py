@@ -284,6 +284,20 @@ def test_a_probe_whose_connection_was_closed_meanwhile_finds_the_database(
     database.check()
 
 
+def test_one_that_hangs_is_told_from_one_that_answers_before_it_does(
+    database: Database, address: PostgresAddress, elsewhere: Elsewhere
+) -> None:
+    database.check()
+    with psycopg.connect(**address.parameters()) as other:
+        other.execute("LOCK TABLE alembic_version")
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="test-db does not answer"):
+                database.check()
+        hanging = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        assert elsewhere(f"{hanging} AND datname = current_database()") == [(1,)]
+    wait_until(lambda: answers(database))
+
+
 # A server that stops and starts
 
 
