@@ -2,16 +2,21 @@
 
 from datetime import timedelta
 
+from delinkcious.audit import RECORDED
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
 from delinkcious.dead_letters import dead_letters
 from delinkcious.deletion import PURGED
-from delinkcious.messaging.streams import USERS
+from delinkcious.messaging.streams import AUDIT, USERS
 from delinkcious.service import Runtime, run
 from delinkcious.worker import Outbox, Subscription, run_worker
+from user_service.audit import AuditTrail
+from user_service.audit_http import add_audit
+from user_service.audit_store import PostgresAuditStore
 from user_service.cleaning import Cleaner
 from user_service.config import UserSettings
 from user_service.deletion_store import PostgresDeletionStore
+from user_service.events import AUDIT as AUDIT_CONSUMER
 from user_service.events import PURGES
 from user_service.http import create_user_app
 from user_service.manager import UserManager
@@ -28,26 +33,41 @@ def _manager(settings: UserSettings, database: Database) -> UserManager:
     )
 
 
+def _trail(settings: UserSettings, database: Database) -> AuditTrail:
+    return AuditTrail(PostgresAuditStore(database), timedelta(seconds=settings.audit_retention))
+
+
 def serve(runtime: Runtime[UserSettings]) -> None:
     """Answer requests."""
     settings = runtime.settings
     database = Database("user-db", settings.user_db)
     runtime.health.add("user-db", database.check)
     app = create_user_app(_manager(settings, database), MutualAuth.from_settings(settings))
+    add_audit(app, _trail(settings, database))
     runtime.serve_http(app, threads=settings.server_threads)
 
 
 async def work(runtime: Runtime[UserSettings]) -> None:
-    """Publish the outbox, see deletions of accounts through, and remove what has expired."""
+    """Publish the outbox, see deletions of accounts through, keep the audit trail, and remove what
+    has expired.
+    """
     settings = runtime.settings
     database = Database("user-db", settings.user_db)
     patience = timedelta(seconds=settings.deletion_patience)
     sweeper = Sweeper(PostgresDeletionStore(database), patience)
+    trail = _trail(settings, database)
     await run_worker(
         runtime,
         outbox=Outbox("user-db", settings.user_db, settings.outbox_retention),
-        subscriptions=[Subscription(USERS, PURGES, [PURGED], sweeper.confirm)],
-        also=[Cleaner(_manager(settings, database).delete_expired).run, sweeper.run],
+        subscriptions=[
+            Subscription(USERS, PURGES, [PURGED], sweeper.confirm),
+            Subscription(AUDIT, AUDIT_CONSUMER, [RECORDED], trail.record),
+        ],
+        also=[
+            Cleaner(_manager(settings, database).delete_expired).run,
+            Cleaner(trail.delete_expired, log="old_audit_entries_deleted").run,
+            sweeper.run,
+        ],
     )
 
 
@@ -60,5 +80,5 @@ if __name__ == "__main__":
     run(
         UserSettings,
         roles={"serve": serve, "work": work},
-        commands={"migrate": migrate, "dead-letters": dead_letters([PURGES])},
+        commands={"migrate": migrate, "dead-letters": dead_letters([PURGES, AUDIT_CONSUMER])},
     )

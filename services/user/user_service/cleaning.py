@@ -1,4 +1,4 @@
-"""Removes sessions and API tokens that have expired, a few at a time, for as long as it runs."""
+"""Removes what has expired, a few rows at a time, for as long as it runs."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,13 +22,19 @@ class Cleaner:
 
     Args:
         delete_expired: removes as many as it is told of each kind, and returns how many.
+        log: what the log calls it.
         interval: seconds between two rounds.
     """
 
     def __init__(
-        self, delete_expired: Callable[[int], int], *, interval: float = _INTERVAL
+        self,
+        delete_expired: Callable[[int], int],
+        *,
+        log: str = "expired_tokens_deleted",
+        interval: float = _INTERVAL,
     ) -> None:
         self._delete_expired = delete_expired
+        self._log = log
         self._interval = interval
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -44,5 +50,5 @@ class Cleaner:
         except Unavailable:
             return 0  # which the database has logged; the next round does it
         if deleted:
-            logger.info("expired_tokens_deleted", count=deleted)
+            logger.info(self._log, count=deleted)
         return deleted

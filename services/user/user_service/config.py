@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 from delinkcious.config import OutboxSettings, Port, PostgresAddress
 
 _THIRTY_DAYS: Final = 30 * 24 * 3600.0
+_ONE_DAY: Final = 24 * 3600.0
 _TEN_YEARS: Final = 10 * 365 * 24 * 3600.0
 
 
@@ -26,6 +27,12 @@ class UserSettings(OutboxSettings):
     )
     deletion_patience: float = Field(
         300, gt=0, le=86_400, description="seconds until services are told again of a deletion"
+    )
+    audit_retention: float = Field(
+        365 * _ONE_DAY,
+        ge=30 * _ONE_DAY,
+        le=_TEN_YEARS,
+        description="seconds that the audit trail is kept",
     )
     user_db_service_host: str = "localhost"
     user_db_service_port: Port = 5432

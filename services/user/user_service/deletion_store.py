@@ -11,7 +11,7 @@ from delinkcious.database import Database
 from delinkcious.deletion import DeletedUser
 from delinkcious.errors import NotFound
 from delinkcious.object_model.users import Deletion
-from user_service import events
+from user_service import audit_store, events
 from user_service.domain import PARTICIPANTS, pause_after
 from user_service.ports import Hanging, Overview
 
@@ -124,3 +124,4 @@ def close_account(
     connection.execute("DELETE FROM sessions WHERE username = %s", [user.username])
     connection.execute("DELETE FROM api_tokens WHERE username = %s", [user.username])
     connection.execute("DELETE FROM feed_secrets WHERE username = %s", [user.username])
+    audit_store.forget(connection, user.deletion_id)

@@ -7,11 +7,12 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final
 
+from delinkcious.audit import Act, Action
 from delinkcious.errors import InvalidArgument, Violation
 from delinkcious.object_model.users import (
     FEED_SECRET_PREFIX,
@@ -30,6 +31,9 @@ PARTICIPANTS: Final = ("link-manager", "news-manager", "social-graph-manager")
 """The services that keep something of users, and confirm that they have deleted it."""
 
 _LONGEST_PAUSE: Final = timedelta(hours=1)
+
+CLOCKS_AGREE: Final = timedelta(seconds=10)
+"""How far the clocks of servers may be apart; a name changes hands later than that (ADR-0029)."""
 
 
 def usernames_for(identity: GitHubIdentity) -> Iterator[str]:
@@ -75,6 +79,21 @@ def pause_after(told: int, patience: timedelta) -> timedelta:
     """Returns how long to wait for services that were told so often to delete what they have."""
     doubled: timedelta = patience * 2 ** min(told, 16)
     return min(doubled, max(patience, _LONGEST_PAUSE))
+
+
+def kept_of(act: Act, owner: str | None) -> Act | None:
+    """Returns what the audit trail keeps of an act, or None if that is nothing.
+
+    Of an account that is there no more it keeps that one was deleted, and not whose it was.
+
+    Args:
+        owner: whose account it concerns, if there is one.
+    """
+    if owner is not None or act.username is None:
+        return replace(act, username=owner, github_id=None)
+    if act.action == Action.ACCOUNT_DELETED:
+        return Act(action=act.action, outcome=act.outcome, details=act.details)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from delinkcious.audit import RECORDED, Act
 from delinkcious.deletion import DELETED, DeletedUser
 from delinkcious.object_model.users import User
 from delinkcious.outbox import Entry
@@ -11,10 +12,18 @@ REGISTERED: Final = "users.registered"
 PURGES: Final = "user-deletions"
 """The consumer that takes in who has deleted what it had of a user."""
 
+AUDIT: Final = "user-audit"
+"""The consumer that takes in the audit trail, of all services."""
+
 
 def registered(user: User) -> Entry:
     """Says that there is a new account. Its e-mail address is nobody else's business."""
     return Entry(REGISTERED, key=user.username, data={"username": user.username})
+
+
+def audited(act: Act) -> Entry:
+    """Has it recorded what was done with an account."""
+    return Entry(RECORDED, key=act.username or "", data=act.to_data())
 
 
 def deleted(user: DeletedUser) -> Entry:

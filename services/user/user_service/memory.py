@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from delinkcious.audit import Act
 from delinkcious.deletion import DeletedUser
 from delinkcious.errors import AlreadyExists, NotFound
+from delinkcious.object_model.audit import AuditEntry, AuditPage
 from delinkcious.object_model.users import (
     ApiToken,
     Deletion,
@@ -24,7 +26,14 @@ from delinkcious.object_model.users import (
 )
 from delinkcious.outbox import Entry
 from user_service import events
-from user_service.domain import PARTICIPANTS, TokenRequest, pause_after
+from user_service.audit_page import page_of, place_before
+from user_service.domain import (
+    CLOCKS_AGREE,
+    PARTICIPANTS,
+    TokenRequest,
+    kept_of,
+    pause_after,
+)
 from user_service.ports import Hanging, Overview
 
 
@@ -80,6 +89,7 @@ class _State:
     last_token_id: int = 0
     feeds: dict[str, _Feed] = field(default_factory=dict)
     events: list[Entry] = field(default_factory=list)
+    audit: dict[str, tuple[str | None, AuditEntry]] = field(default_factory=dict)
 
     def running(self) -> list[_Deletion]:
         return [each for each in self.deletions.values() if each.finished_at is None]
@@ -252,6 +262,51 @@ class InMemoryUserStore:
             times = [each.requested_at for each in self._state.running()]
         return Overview(len(times), min(times, default=None))
 
+    def insert_audit(self, entry_id: str, at: datetime, service: str, act: Act) -> None:
+        with self._lock:
+            kept = kept_of(act, self._owner_of(act, at))
+            if kept is None or entry_id in self._state.audit:
+                return
+            entry = AuditEntry(
+                entry_id,
+                at,
+                str(kept.action),
+                str(kept.outcome),
+                service,
+                kept.origin.address,
+                kept.origin.user_agent,
+                kept.token_id,
+                kept.token_name,
+                dict(kept.details),
+            )
+            self._state.audit[entry_id] = (kept.username, entry)
+
+    def _owner_of(self, act: Act, at: datetime) -> str | None:
+        for github_id, user in self._state.accounts.items():
+            meant = user.username == act.username or github_id == act.github_id
+            is_open = self._state.deletion_of(user.username) is None
+            if meant and is_open and user.created_at <= at + CLOCKS_AGREE:
+                return user.username
+        return None
+
+    def get_audit(self, username: str, start_token: str | None, page_size: int) -> AuditPage:
+        place = place_before(start_token)
+        with self._lock:
+            mine = [entry for owner, entry in self._state.audit.values() if owner == username]
+        older = [entry for entry in mine if (entry.at, entry.id) < place]
+        newest_first = sorted(older, key=lambda entry: (entry.at, entry.id), reverse=True)
+        return page_of(newest_first[: page_size + 1], page_size)
+
+    def expire_audit(self, keep: timedelta, limit: int) -> int:
+        end = datetime.now(UTC) - keep
+        with self._lock:
+            old = sorted(
+                (entry.at, entry.id) for _, entry in self._state.audit.values() if entry.at < end
+            )[:limit]
+            for _, entry_id in old:
+                del self._state.audit[entry_id]
+        return len(old)
+
     def find_feed_owner(self, digest: bytes) -> User | None:
         with self._lock:
             for username, feed in self._state.feeds.items():
@@ -305,6 +360,11 @@ class InMemoryUserTransaction:
             if token.username != user.username
         }
         state.feeds.pop(user.username, None)
+        state.audit = {
+            entry_id: (owner, entry)
+            for entry_id, (owner, entry) in state.audit.items()
+            if owner != user.username
+        }
 
     def lock_account(self, username: str) -> None:
         self._state.user(username)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from delinkcious.audit import Act
 from delinkcious.deletion import DeletedUser
+from delinkcious.object_model.audit import AuditPage
 from delinkcious.object_model.users import (
     ApiToken,
     Deletion,
@@ -128,6 +130,32 @@ class DeletionStore(Protocol):
 
     def overview(self) -> Overview:
         """Returns what is under way."""
+        ...
+
+
+class AuditStore(Protocol):
+    """Where the audit trail is kept: what is in it does not change."""
+
+    def insert_audit(self, entry_id: str, at: datetime, service: str, act: Act) -> None:
+        """Stores what `domain.kept_of` leaves of an act, once for each id.
+
+        Args:
+            service: which says so.
+        """
+        ...
+
+    def get_audit(self, username: str, start_token: str | None, page_size: int) -> AuditPage:
+        """Returns a page of what was done with an account, newest first.
+
+        Raises:
+            InvalidArgument: the token is none of this list.
+        """
+        ...
+
+    def expire_audit(self, keep: timedelta, limit: int) -> int:
+        """Removes the oldest entries that are older than that, ``limit`` at most, and returns how
+        many.
+        """
         ...
 
 

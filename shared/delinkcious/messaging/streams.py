@@ -21,11 +21,13 @@ class Stream:
 
     Attributes:
         domain: the first token of every subject in it.
+        append_only: whether the broker lets nobody remove single messages from it.
     """
 
     name: str
     domain: str
     description: str
+    append_only: bool = False
 
     @property
     def subjects(self) -> list[str]:
@@ -40,8 +42,9 @@ class Stream:
 LINKS: Final = Stream("LINKS", "links", "Links and the checks of their URLs")
 GRAPH: Final = Stream("GRAPH", "graph", "Who follows whom")
 USERS: Final = Stream("USERS", "users", "Accounts")
+AUDIT: Final = Stream("AUDIT", "audit", "Who did what, when and from where", append_only=True)
 DEAD_LETTERS: Final = Stream("DEAD_LETTERS", "dead", "Events that a consumer gave up on")
-STREAMS: Final = (LINKS, GRAPH, USERS, DEAD_LETTERS)
+STREAMS: Final = (LINKS, GRAPH, USERS, AUDIT, DEAD_LETTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ def _new(stream: Stream) -> StreamConfig:
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
         discard=DiscardPolicy.OLD,
+        deny_delete=stream.append_only,
+        deny_purge=stream.append_only,
     )
 
 

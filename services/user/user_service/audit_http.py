@@ -1,0 +1,26 @@
+"""The REST transport of the audit trail: decode, call, encode. Only the gateway may call it."""
+
+from flask import Response
+
+from delinkcious.http.app import RestApp, json_response
+from delinkcious.http.callers import allow
+from delinkcious.http.decode import QUERY, reads
+from delinkcious.object_model.audit import AuditTrail
+from delinkcious.schemas.audit import AuditSchema
+from delinkcious.schemas.common import Paging
+from user_service.http import GATEWAY, Owner
+
+
+class AuditOf(Paging, Owner):
+    """Which page of whose trail."""
+
+
+def add_audit(app: RestApp, trail: AuditTrail) -> None:
+    """Adds what was done with an account."""
+
+    @app.get("/audit")
+    @allow(GATEWAY)
+    @reads(app, AuditOf, QUERY)
+    @app.output(AuditSchema)
+    def get_audit(wanted: AuditOf) -> Response:
+        return json_response(trail.get_audit(wanted.username, wanted.start_token, wanted.page_size))
