@@ -8,6 +8,7 @@ say looks no different. What nobody may read is taken out (`redaction`).
 import json
 import logging
 import sys
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -121,6 +122,7 @@ def configure(service: str, level: str = "INFO", role: str = "") -> None:
         cache_logger_on_first_use=True,
     )
     _route_standard_logging(shared)
+    threading.excepthook = _thread_failed
     set_level(level)
 
 
@@ -128,6 +130,14 @@ def set_level(level: str) -> None:
     """Changes from which level on lines are written; of libraries, from warnings on at most."""
     _Output.level = _LEVELS[level.lower()]
     logging.root.setLevel(max(_Output.level, logging.WARNING))
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """Python would print the traceback as it is."""
+    error = failed.exc_value
+    if error is not None:
+        name = failed.thread.name if failed.thread else "unknown"
+        structlog.get_logger().error("thread_failed", thread=name, exc_info=error)
 
 
 def flush() -> None:

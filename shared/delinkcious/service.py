@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
 import structlog
 
-from delinkcious import logging, tracing
+from delinkcious import logging, redaction, tracing
 from delinkcious.auth import MutualAuth
 from delinkcious.config import Address, ConfigurationError, PostgresAddress, ServiceSettings
 from delinkcious.health import Health
@@ -306,6 +306,6 @@ def _parse(
 
 def _fail(who: str, error: Exception, status: int) -> NoReturn:
     logging.flush()  # what is said here comes last
-    for line in str(error).splitlines():
+    for line in redaction.clean(str(error)).splitlines():
         print(f"{who}: {line}", file=sys.stderr)
     sys.exit(status)

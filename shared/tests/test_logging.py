@@ -2,6 +2,7 @@
 
 import logging as standard
 import re
+import threading
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
@@ -23,7 +24,9 @@ def restored() -> Iterator[None]:
     """Logging is the process's, and not the test's."""
     root = standard.root
     handlers, level = root.handlers[:], root.level
+    hook = threading.excepthook
     yield
+    threading.excepthook = hook
     standard.captureWarnings(False)
     root.handlers[:], root.level = handlers, level
     structlog.reset_defaults()
@@ -90,6 +93,64 @@ def test_values_that_nobody_may_read_are_replaced(configured: Configured, name: 
     (line,) = lines()
     assert line[name] == "**********"
     assert line["username"] == "alice"
+
+
+def test_values_are_replaced_however_deep(configured: Configured) -> None:
+    lines = configured()
+    structlog.get_logger().info("called", headers=[{"Set-Cookie": "s3cret", "Accept": "*/*"}])
+    (line,) = lines()
+    assert line["headers"] == [{"Set-Cookie": "**********", "Accept": "*/*"}]
+
+
+TOKEN = f"dlt_{'a1' * 21}b"
+
+
+def test_a_secret_in_a_text_is_replaced(configured: Configured) -> None:
+    lines = configured()
+    structlog.get_logger().info(f"no {TOKEN}", reason=f"{TOKEN} is unknown", tried=(TOKEN,))
+    (line,) = lines()
+    hidden = "dlt_**********"
+    assert (line["event"], line["reason"], line["tried"]) == (
+        f"no {hidden}",
+        f"{hidden} is unknown",
+        [hidden],
+    )
+
+
+def test_a_secret_in_a_traceback_is_replaced(configured: Configured) -> None:
+    lines = configured()
+    try:
+        int(TOKEN)
+    except ValueError:
+        structlog.get_logger().exception("failed")
+        standard.getLogger("library").exception("failed with %s", TOKEN)
+    ours, theirs = lines()
+    for line in (ours, theirs):
+        assert "base 10: 'dlt_**********'" in line["exception"]
+        assert TOKEN not in str(line)
+
+
+def test_a_secret_in_the_line_of_a_request_is_replaced_too(configured: Configured) -> None:
+    """Only a line of nothing but what each request has is not searched."""
+    lines = configured()
+    structlog.get_logger().info("request", method="GET", agent=TOKEN)
+    structlog.get_logger().info("request", method="GET", token=TOKEN)
+    (searched, named) = lines()
+    assert (searched["agent"], named["token"]) == ("dlt_**********", "**********")
+
+
+def test_a_thread_that_fails_says_so_in_a_line(configured: Configured) -> None:
+    lines = configured()
+
+    def fail() -> None:
+        raise ValueError(f"nobody has {TOKEN}")
+
+    thread = threading.Thread(target=fail, name="probe")
+    thread.start()
+    thread.join()
+    (line,) = lines()
+    assert (line["event"], line["level"], line["thread"]) == ("thread_failed", "error", "probe")
+    assert TOKEN not in str(line)
 
 
 def test_a_line_below_the_level_is_not_written(configured: Configured) -> None:
