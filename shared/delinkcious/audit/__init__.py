@@ -7,5 +7,6 @@ stream AUDIT, and the user service keeps them.
 
 from delinkcious.audit.act import RECORDED, Act, Action, Outcome
 from delinkcious.audit.origin import NOWHERE, Origin
+from delinkcious.audit.recorder import EventRecorder, Recorder
 
-__all__ = ["NOWHERE", "RECORDED", "Act", "Action", "Origin", "Outcome"]
+__all__ = ["NOWHERE", "RECORDED", "Act", "Action", "EventRecorder", "Origin", "Outcome", "Recorder"]

@@ -22,7 +22,7 @@ _PRINTABLE_ASCII: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 def cleaned(text: str, length: int) -> str:
     """Returns a text as the trail may hold it: printable, not too long, without secrets."""
     printable = "".join(character if character.isprintable() else " " for character in text)
-    return clean(printable).strip()[:length]
+    return clean(printable).strip()[:length].rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ as it keeps moving; the breaker hears of its beginning only.
 
 import select
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -141,6 +141,7 @@ class HttpClient:
 
     Args:
         peer: the peer's service name, for logs, metrics and errors.
+        headers: what else goes along; asked for at each call.
         token: the mutual authentication token for that peer, if it asks for one, or what gives it.
     """
 
@@ -149,9 +150,11 @@ class HttpClient:
         peer: str,
         address: Address,
         *,
+        headers: Callable[[], Mapping[str, str]] = dict,
         token: Credential | str | None = None,
         policy: Policy | None = None,
     ) -> None:
+        self._more_headers = headers
         self.peer = peer
         self._base = f"http://{address}"
         self._token = token if callable(token) else constant(token)
@@ -292,6 +295,7 @@ class HttpClient:
     def _headers(self, content_type: str | None) -> list[str]:
         headers = ["Expect:"]  # nothing of the kind is sent; and pycurl takes no notice of no list
         headers += [f"{name}: {value}" for name, value in tracing.inject().items()]
+        headers += [f"{name}: {value}" for name, value in self._more_headers().items()]
         if (token := self._token()) is not None:
             headers.append(f"{CALLER_TOKEN_HEADER}: {token}")
         if content_type is not None:

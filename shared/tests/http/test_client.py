@@ -101,6 +101,15 @@ def test_the_context_and_who_calls_go_along(peer: Peer, spans: InMemorySpanExpor
     assert sent[CALLER_TOKEN_HEADER] == "s3cret"
 
 
+def test_what_else_is_to_be_told_is_asked_for_at_each_call(peer: Peer) -> None:
+    told = iter(({"X-Told": "one"}, {"X-Told": "two"}, {}))
+    client = HttpClient(PEER, peer.address, headers=lambda: next(told), policy=PATIENT)
+    client.get("/")
+    client.request("POST", "/", json={})
+    client.get("/")
+    assert [request.headers.get("X-Told") for request in peer.requests] == ["one", "two", None]
+
+
 def test_without_a_token_no_token_is_sent(peer: Peer, client: HttpClient) -> None:
     client.get("/things")
     assert CALLER_TOKEN_HEADER not in peer.requests[0].headers
