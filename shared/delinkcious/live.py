@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
 import structlog
 import yaml
@@ -75,12 +75,20 @@ class Change:
 
 Listener = Callable[[Sequence[Change]], None]
 T = TypeVar("T", bound=BaseModel)
+V = TypeVar("V")
+Varying: TypeAlias = V | Callable[[], V]
+"""A value, or what returns the one that holds now: for who may be given a setting either way."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     content: bytes = b""
     problem: str = ""
+
+
+def now(value: Varying[V]) -> V:
+    """Returns the value that holds now."""
+    return value() if callable(value) else value
 
 
 class Live(Generic[T]):

@@ -13,7 +13,7 @@ from pydantic import Field
 from structlog.testing import capture_logs
 
 from delinkcious.config import ConfigurationError, ServiceSettings
-from delinkcious.live import Change, Live, LiveModel, LiveSettings
+from delinkcious.live import Change, Live, LiveModel, LiveSettings, now
 from delinkcious.testing.waiting import wait_until
 
 
@@ -31,6 +31,14 @@ class Settings(LiveSettings):
     pause: float = 0.5
     networks: tuple[IPv4Network, ...] = ()
     features: Features = Features()
+
+
+@pytest.fixture(autouse=True)
+def quick_and_tidy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Files need no time to settle here, and the metric is the process's, not the test's."""
+    monkeypatch.setattr("delinkcious.live._SETTLING", 0)
+    yield
+    Live(Settings())
 
 
 @pytest.fixture
@@ -287,6 +295,13 @@ def test_it_goes_on_looking_whatever_happens(file: Path, monkeypatch: pytest.Mon
         wait_until(lambda: len(looked) > 2)
 
 
+def test_a_value_may_be_given_as_what_returns_it(live: Live[Settings], file: Path) -> None:
+    assert now(7) == now(lambda: live.current.limit) == 7
+    file.write_text("limit: 3")
+    live.look()
+    assert now(lambda: live.current.limit) == 3
+
+
 def test_the_environment_says_the_level_of_logs() -> None:
     class Probe(ServiceSettings):
         service_name: ClassVar[str] = "probe"
@@ -317,9 +332,3 @@ def test_whatever_a_file_says_it_is_taken_whole_or_refused(
         return
     assert live.current.limit >= 1
     assert all(network == ip_network(network) for network in live.current.networks)
-
-
-@pytest.fixture(autouse=True)
-def _metric_restored() -> Iterator[None]:
-    yield
-    Live(Settings())

@@ -1,6 +1,7 @@
 """Runs the link service: ``python -m link_service serve | work | migrate | dead-letters``."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
 from delinkcious.auth import MutualAuth
@@ -8,6 +9,7 @@ from delinkcious.database import Database
 from delinkcious.dead_letters import dead_letters
 from delinkcious.deletion import DELETED, Purger
 from delinkcious.http.slots import Slots
+from delinkcious.live import Live
 from delinkcious.messaging.event import Event
 from delinkcious.messaging.streams import LINKS, USERS
 from delinkcious.service import Runtime, run
@@ -18,6 +20,7 @@ from link_service.http import create_link_app
 from link_service.imports.manager import ImportManager
 from link_service.imports.store import PostgresImportStore
 from link_service.imports.worker import ImportWorker
+from link_service.live import Features, LiveLinkSettings, live_settings
 from link_service.manager import LinkManager
 from link_service.postgres import PostgresLinkStore
 from link_service.purge import LinkPurge
@@ -33,23 +36,37 @@ def _database(runtime: Runtime[LinkSettings]) -> Database:
     return database
 
 
+@dataclass(frozen=True)
+class _Live:
+    """What may change, as those take it who depend on it."""
+
+    live: Live[LiveLinkSettings]
+
+    def limit(self) -> int:
+        return self.live.current.max_links_per_user
+
+    def features(self) -> Features:
+        return self.live.current.features
+
+
 def serve(runtime: Runtime[LinkSettings]) -> None:
     """Answer requests."""
-    database, limit = _database(runtime), runtime.settings.max_links_per_user
+    database, live = _database(runtime), _Live(runtime.live)
     store = PostgresLinkStore(database)
-    app = create_link_app(LinkManager(store, limit), MutualAuth.from_settings(runtime.settings))
+    manager = LinkManager(store, live.limit, features=live.features)
+    app = create_link_app(manager, MutualAuth.from_settings(runtime.settings))
     threads = runtime.settings.server_threads
-    imports = ImportManager(PostgresImportStore(database, limit), store)
+    imports = ImportManager(PostgresImportStore(database, live.limit), store)
     add_transfers(app, imports, Slots(max(1, threads // 2), _TRANSFERS_EACH))
     runtime.serve_http(app, threads=threads)
 
 
 async def work(runtime: Runtime[LinkSettings]) -> None:
     """Publish the outbox, ask for checks that are due, take in their results, and import files."""
-    database = _database(runtime)
-    limit = runtime.settings.max_links_per_user
-    manager = LinkManager(PostgresLinkStore(database), limit, runtime.settings.health_rules)
-    imports = PostgresImportStore(database, limit)
+    database, live = _database(runtime), _Live(runtime.live)
+    store, rules = PostgresLinkStore(database), runtime.settings.health_rules
+    manager = LinkManager(store, live.limit, rules, features=live.features)
+    imports = PostgresImportStore(database, live.limit)
 
     async def record_check(event: Event) -> None:
         await asyncio.to_thread(manager.record_check, to_check_result(event.data))
@@ -61,7 +78,10 @@ async def work(runtime: Runtime[LinkSettings]) -> None:
             Subscription(LINKS, CHECKS, [CHECKED], record_check),
             Subscription(USERS, PURGES, [DELETED], Purger(LinkPurge(database).purge_some).handle),
         ],
-        also=[Schedule(database).run, ImportWorker(imports).run],
+        also=[
+            Schedule(database, live.features).run,
+            ImportWorker(imports, live.features).run,
+        ],
     )
 
 
@@ -73,6 +93,7 @@ def migrate(runtime: Runtime[LinkSettings]) -> None:
 if __name__ == "__main__":
     run(
         LinkSettings,
+        live=live_settings,
         roles={"serve": serve, "work": work},
         commands={"migrate": migrate, "dead-letters": dead_letters([CHECKS, PURGES])},
     )

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from delinkcious.errors import InvalidArgument
+from delinkcious.live import Varying, now
 from delinkcious.object_model.links import (
     MAX_CHECKS,
     BulkChange,
@@ -34,6 +35,7 @@ from link_service.domain import (
     normalize_url,
 )
 from link_service.health import Health, HealthRules, Verdict
+from link_service.live import Features
 from link_service.ports import LinkStore
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=1)
@@ -48,21 +50,24 @@ class LinkManager:
     """Keeps the links of all users; see `delinkcious.object_model.links.LinkManager`.
 
     Args:
+        features: returns what is switched on.
         luck: returns by chance a number from 0 to 1.
     """
 
     def __init__(
         self,
         store: LinkStore,
-        max_links_per_user: int,
+        max_links_per_user: Varying[int],
         rules: HealthRules | None = None,
         *,
+        features: Callable[[], Features] = Features,
         clock: Callable[[], datetime] = _now,
         luck: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
         self._max_links_per_user = max_links_per_user
         self._rules = rules or HealthRules()
+        self._features = features
         self._clock = clock
         self._luck = luck
 
@@ -75,13 +80,13 @@ class LinkManager:
         normalized = normalize_url(link.url)
         link = check_new_link(link)
         with self._store.change(username) as collection:
-            collection.reserve(self._max_links_per_user)
+            collection.reserve(now(self._max_links_per_user))
             url = collection.save_url(normalized, link.url)
             link = replace(link, title=link.title or url.title or "")
             added = collection.insert(url.id, link)
             collection.publish(events.link_event(events.ADDED, username, added))
             title_wanted = link.title == "" and url.title is None
-            if url.asks or title_wanted:
+            if (url.asks or title_wanted) and self._features().checks:
                 collection.publish(
                     events.check_requested(url.id, link.url, title_wanted=title_wanted)
                 )

@@ -229,7 +229,7 @@ class InMemoryLinkTransaction:
 
     def reserve(self, limit: int) -> None:
         if self._collection.count >= limit:
-            raise FailedPrecondition(f"You have {limit} links, which is as many as one may have.")
+            raise FailedPrecondition(f"You may have at most {limit} links.")
         self._collection.count += 1
 
     def save_url(self, normalized: str, url: str) -> SavedUrl:  # noqa: ARG002

@@ -9,6 +9,7 @@ checker, and for a few of each host, so that a slow one holds up nobody but itse
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
@@ -22,6 +23,7 @@ from delinkcious.database import Database
 from delinkcious.errors import Unavailable
 from delinkcious.outbox import Entry
 from link_service import events, metrics
+from link_service.live import Features
 
 logger = structlog.get_logger()
 
@@ -98,13 +100,20 @@ _BURY: Final = """
 
 
 class Schedule:
-    """Asks for the checks that are due, and forgets old deletions."""
+    """Asks for the checks that are due, and forgets old deletions.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        features: returns what is switched on: without checks, none is asked for.
+    """
+
+    def __init__(self, database: Database, features: Callable[[], Features] = Features) -> None:
         self._database = database
+        self._features = features
 
     def ask_for_checks(self) -> int:
         """Asks for some of the checks that are due, and returns for how many."""
+        if not self._features().checks:
+            return 0
         with self._database.transaction() as connection:
             if not _is_its_turn(connection):
                 return 0

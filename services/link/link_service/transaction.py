@@ -170,7 +170,7 @@ class PostgresLinkTransaction:
 
     def reserve(self, limit: int) -> None:
         if self._connection.execute(_RESERVE, [self._username, limit]).fetchone() is None:
-            raise FailedPrecondition(f"You have {limit} links, which is as many as one may have.")
+            raise FailedPrecondition(f"You may have at most {limit} links.")
 
     def save_url(self, normalized: str, url: str) -> SavedUrl:
         digest = url_digest(normalized)

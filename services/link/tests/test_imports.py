@@ -242,7 +242,7 @@ def test_what_is_over_the_limit_of_links_fails_row_by_row(
 ) -> None:
     job = imported(manager, work, numbered(LIMIT + 5))
     assert counts(job) == (LIMIT, 0, 0, 5)
-    assert "as many as one may have" in job.errors[0].detail
+    assert "at most" in job.errors[0].detail
     with pytest.raises(FailedPrecondition):
         links.add_link("alice", NewLink("http://more.example/"))
 

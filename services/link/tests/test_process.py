@@ -11,6 +11,7 @@ import pytest
 from delinkcious.clients.links import LinkClient
 from delinkcious.config import Address
 from delinkcious.database import Database
+from delinkcious.errors import FailedPrecondition
 from delinkcious.http.client import HttpClient
 from delinkcious.messaging.broker import Broker
 from delinkcious.messaging.event import Event
@@ -20,7 +21,7 @@ from delinkcious.testing.addresses import NatsAddress, PostgresAddress
 from delinkcious.testing.peers import auth_file, token_of
 from delinkcious.testing.process import ServiceProcess, run_command
 from delinkcious.testing.settings import nats_settings, postgres_settings
-from delinkcious.testing.waiting import eventually, free_port
+from delinkcious.testing.waiting import eventually, free_port, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -94,6 +95,25 @@ def test_it_serves_without_the_broker_and_stops_when_told(
         assert "nats" in work.wait_not_ready()
         assert work.terminate() == 0
     assert serve.terminate() == 0
+
+
+def test_the_limit_of_links_changes_without_a_restart(
+    env: Mapping[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "live.yaml"
+    file.write_text("max_links_per_user: 1")
+    with ServiceProcess(SERVICE, "serve", {**env, "LIVE_CONFIG_FILE": str(file)}) as serve:
+        serve.wait_ready()
+        address = Address("127.0.0.1", serve.port)
+        client = LinkClient(HttpClient("link-manager", address, token=token_of("api-gateway")))
+        client.add_link("alice", NewLink(URL))
+        with pytest.raises(FailedPrecondition, match="at most 1 links"):
+            client.add_link("alice", NewLink("https://another.example/"))
+        file.write_text("max_links_per_user: 2")
+        wait_until(lambda: "live_setting_changed" in serve.output())
+        client.add_link("alice", NewLink("https://another.example/"))
+        (line,) = [line for line in serve.logs() if line["event"] == "live_setting_changed"]
+        assert (line["setting"], line["old"], line["new"]) == ("max_links_per_user", 1, 2)
 
 
 def test_logs_are_json_without_what_people_wrote(client: LinkClient, serve: ServiceProcess) -> None:

@@ -197,7 +197,7 @@ class Batch:
     def _add(self, new: Sequence[StorableLink], urls: dict[str, _Url], stored: Stored) -> None:
         ((room,),) = self._connection.execute(_ROOM, [self._limit, self._username]).fetchall()
         for link in new[room:]:
-            detail = f"You have {self._limit} links, which is as many as one may have."
+            detail = f"You may have at most {self._limit} links."
             stored.failed += 1
             stored.problems.append(RowProblem(link.line, detail))
         kept = new[:room]

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 
 from delinkcious.database import Database
 from delinkcious.errors import FailedPrecondition, NotFound
+from delinkcious.live import Varying, now
 from delinkcious.object_model.imports import (
     MAX_IMPORT_ERRORS,
     FileFormat,
@@ -137,7 +138,7 @@ class PostgresImportStore:
         limit: how many links a user may have.
     """
 
-    def __init__(self, database: Database, limit: int) -> None:
+    def __init__(self, database: Database, limit: Varying[int]) -> None:
         self._database = database
         self._limit = limit
 
@@ -230,7 +231,8 @@ class PostgresImportStore:
         """
         with self._database.transaction() as connection:
             try:
-                batch = Batch(connection, claim.username, claim.id, claim.policy, self._limit)
+                limit = now(self._limit)
+                batch = Batch(connection, claim.username, claim.id, claim.policy, limit)
             except NotFound:
                 raise Lost from None  # with the account
             stored = batch.store(rows)

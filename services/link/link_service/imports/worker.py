@@ -7,7 +7,7 @@ leaves out the rows that are done.
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
@@ -20,6 +20,7 @@ from delinkcious.object_model.imports import ImportStatus, RowProblem
 from link_service.formats import Row, UnreadableFile, read
 from link_service.imports.rows import Rows, to_rows
 from link_service.imports.store import Claim, Lost, PostgresImportStore
+from link_service.live import Features
 
 logger = structlog.get_logger()
 
@@ -47,10 +48,17 @@ class _Counted:
 
 
 class ImportWorker:
-    """Imports what waits until it is told to stop."""
+    """Imports what waits until it is told to stop.
 
-    def __init__(self, store: PostgresImportStore) -> None:
+    Args:
+        features: returns what is switched on: without imports, files wait, also half-read ones.
+    """
+
+    def __init__(
+        self, store: PostgresImportStore, features: Callable[[], Features] = Features
+    ) -> None:
         self._store = store
+        self._features = features
         self._stop = threading.Event()
         self._reader = ThreadPoolExecutor(1, "import-reader")
 
@@ -69,6 +77,8 @@ class ImportWorker:
 
     def _import_next(self) -> bool:
         """Imports the file that waits longest; tells whether there was one."""
+        if not self._features().imports:
+            return False
         try:
             claim = self._store.claim()
             if claim is None:
@@ -103,13 +113,13 @@ class ImportWorker:
             logger.exception("import_failed", import_id=claim.id)
 
     def _import(self, claim: Claim) -> bool:
-        """Stores the rows of a file; returns False if it was told to stop before the end."""
+        """Stores the rows of a file; returns False if it is to stop before the end."""
         chunks = _Counted(self._store.chunks(claim))
         rows = read(claim.format, chunks, folders_as_tags=claim.folders_as_tags)
         for _ in islice(rows, claim.rows_done):
             pass
         for batch, bytes_read in self._ahead(_batches(rows, claim, chunks)):
-            if self._stop.is_set():
+            if self._stop.is_set() or not self._features().imports:
                 return False
             self._store.advance(claim, batch, bytes_read)
         return True
