@@ -56,6 +56,10 @@ check: .venv ## Format, lint, types and generated code
 	@for source in $(SOURCES); do echo $(BIN)/mypy $$source; $(BIN)/mypy --no-error-summary $$source || exit 1; done
 	$(BIN)/python proto/generate.py --check
 
+.PHONY: audit
+audit: .venv ## Look for known vulnerabilities in what we install, and for secrets in every commit
+	@$(BIN)/python -m tools.audit $(ARGS)
+
 .PHONY: fmt
 fmt: .venv ## Format the code and mend what lint can mend
 	$(BIN)/ruff format .
