@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -26,6 +26,17 @@ from delinkcious.redaction import REDACTED
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _readable(path: Path) -> Path:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ValueError(str(error.strerror)) from None
+    return path
+
+
+ReadableFile = Annotated[Path, AfterValidator(_readable)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _HOUR: Final = 3600.0
@@ -49,25 +60,80 @@ class Address:
         return f"{host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The PEM files of one end of connections that are encrypted.
+
+    Attributes:
+        ca: the certificates of those who may sign the other end's.
+        cert: our certificate, with those between it and its CA; None if we show none.
+        key: the key of that.
+    """
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+    def paths(self) -> list[Path]:
+        """Returns those that there are."""
+        return [path for path in (self.ca, self.cert, self.key) if path is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user and a password for a server. The password stays out of ``repr``.
+
+    Attributes:
+        file: where the password is read each time it is needed, so that it can be changed.
+    """
+
+    user: str = ""
+    given: str = field(default="", repr=False)
+    file: Path | None = None
+
+    @property
+    def password(self) -> str:
+        """The password of this moment."""
+        if self.file is None:
+            return self.given
+        try:
+            return self.file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return self.given  # as it was at the start
+
+
 @dataclass(frozen=True)
 class PostgresAddress:
-    """One database of a Postgres server. The password stays out of ``repr``."""
+    """One database of a Postgres server. The password stays out of ``repr``.
+
+    Attributes:
+        password_file: where the password is read for each connection, instead.
+        tls: set, the connection is encrypted and the server has to be who it should be.
+    """
 
     host: str
     port: int
     user: str
     password: str = field(repr=False)
     name: str = "postgres"
+    password_file: Path | None = None
+    tls: TlsFiles | None = None
 
     def parameters(self) -> dict[str, Any]:
         """Returns the libpq connection parameters."""
-        return {
+        login = Login(self.user, self.password, self.password_file)
+        parameters: dict[str, Any] = {
             "host": self.host,
             "port": self.port,
             "dbname": self.name,
             "user": self.user,
-            "password": self.password or None,
+            "password": login.password or None,
         }
+        if self.tls is not None:
+            parameters |= {"sslmode": "verify-full", "sslrootcert": str(self.tls.ca)}
+            if self.tls.cert is not None:
+                parameters |= {"sslcert": str(self.tls.cert), "sslkey": str(self.tls.key)}
+        return parameters
 
 
 class _FileSource(PydanticBaseSettingsSource):
@@ -115,6 +181,9 @@ class ServiceSettings(BaseSettings):
     )
     delinkcious_mutual_auth: bool = True
     mutual_auth_file: Path = Path("/etc/delinkcious/mutual-auth.yaml")
+    tls_ca_file: ReadableFile | None = Field(None, description="who signs certificates of peers")
+    tls_cert_file: ReadableFile | None = Field(None, description="the certificate of this service")
+    tls_key_file: ReadableFile | None = Field(None, description="the key of that")
     routing_headers: str = Field("", description="comma-separated names of headers to pass on")
 
     @classmethod
@@ -137,6 +206,62 @@ class ServiceSettings(BaseSettings):
                 f"GRACE_PERIOD ({self.grace_period})"
             )
         return self
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        names = [name for name in type(self).model_fields if name.endswith("tls_ca_file")]
+        for prefix in (name.removesuffix("tls_ca_file") for name in names):
+            ca, cert, key = self._tls_files(prefix)
+            if (cert is None) != (key is None) or (ca is None and cert is not None):
+                variables = f"{prefix}tls_ca_file, _cert_file and _key_file".upper()
+                raise ValueError(
+                    f"{variables}: a certificate needs its key, a key its certificate, "
+                    "and both the CA of the other end"
+                )
+        if self.tls_ca_file is not None and self.tls_cert_file is None:
+            raise ValueError("TLS_CERT_FILE and TLS_KEY_FILE are not set, but TLS_CA_FILE is")
+        return self
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """What this service proves to others who it is with; None if it speaks unencrypted."""
+        return self._tls("")
+
+    @property
+    def serving_tls(self) -> TlsFiles | None:
+        """The same for those who call it."""
+        return self.tls
+
+    def _tls(self, prefix: str) -> TlsFiles | None:
+        """Returns the files that variables with this prefix name, if any."""
+        files = TlsFiles(*self._tls_files(prefix))
+        return files if files.paths() else None
+
+    def _tls_files(self, prefix: str) -> list[Path | None]:
+        return [getattr(self, f"{prefix}tls_{part}_file") for part in ("ca", "cert", "key")]
+
+    def _postgres(self, prefix: str, *, role: str = "") -> PostgresAddress:
+        """Returns the database that variables with this prefix name.
+
+        Args:
+            role: of whom to enter it as, if not as the service itself: ``owner_``.
+        """
+        password = f"{prefix}_{role}password"
+        return PostgresAddress(
+            getattr(self, f"{prefix}_service_host"),
+            getattr(self, f"{prefix}_service_port"),
+            getattr(self, f"{prefix}_{role}user"),
+            getattr(self, password).get_secret_value(),
+            getattr(self, f"{prefix}_name"),
+            _file_of(password),
+            self._tls(f"{prefix}_"),
+        )
+
+    def _login(self, prefix: str) -> Login:
+        """Returns the login that variables with this prefix name."""
+        password = f"{prefix}_password"
+        given = getattr(self, password).get_secret_value()
+        return Login(getattr(self, f"{prefix}_user"), given, _file_of(password))
 
     @classmethod
     def load(cls) -> Self:
@@ -184,6 +309,11 @@ class BrokerSettings(ServiceSettings):
 
     nats_cluster_service_host: str = "localhost"
     nats_cluster_service_port: Port = 4222
+    nats_cluster_user: str = ""
+    nats_cluster_password: SecretStr = SecretStr("")
+    nats_cluster_tls_ca_file: ReadableFile | None = None
+    nats_cluster_tls_cert_file: ReadableFile | None = None
+    nats_cluster_tls_key_file: ReadableFile | None = None
     event_retention: float = Field(
         _WEEK, ge=_HOUR, allow_inf_nan=False, description="seconds that streams keep events"
     )
@@ -195,6 +325,16 @@ class BrokerSettings(ServiceSettings):
     def nats(self) -> Address:
         """The broker."""
         return Address(self.nats_cluster_service_host, self.nats_cluster_service_port)
+
+    @property
+    def nats_login(self) -> Login:
+        """Who enters the broker."""
+        return self._login("nats_cluster")
+
+    @property
+    def nats_tls(self) -> TlsFiles | None:
+        """How the connection to the broker is encrypted, if it is."""
+        return self._tls("nats_cluster_")
 
     @model_validator(mode="after")
     def _outlive_their_streams(self) -> Self:
@@ -212,6 +352,12 @@ class OutboxSettings(BrokerSettings):
     outbox_retention: float = Field(
         _WEEK, ge=0, allow_inf_nan=False, description="seconds that published events are kept"
     )
+
+
+def _file_of(name: str) -> Path | None:
+    """Returns the file that a setting was read from, if it was."""
+    path = None if os.environ.get(name.upper()) else os.environ.get(f"{name.upper()}_FILE")
+    return Path(path) if path else None
 
 
 def _explain(settings: type[ServiceSettings], mistake: Mapping[str, Any]) -> str:

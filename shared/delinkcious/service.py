@@ -26,6 +26,7 @@ from delinkcious.info import describe
 from delinkcious.live import Live, LiveSettings
 from delinkcious.management import ManagementServer
 from delinkcious.metrics import BUILD_INFO
+from delinkcious.tls import tls
 
 if TYPE_CHECKING:
     from delinkcious.grpc.server import GrpcService
@@ -86,6 +87,7 @@ class Runtime(Generic[S]):
                 on_start=self._listening,
                 on_stop=stopping,
                 drain_delay=settings.drain_delay,
+                tls=tls(settings.serving_tls),
             )
         except OSError as error:
             raise StartError(_cannot_listen("PORT", settings.port, error)) from None
@@ -103,6 +105,7 @@ class Runtime(Generic[S]):
             health=self.health,
             grace_period=max(0, settings.grace_period * 0.8 - settings.drain_delay),
             drain_delay=settings.drain_delay,
+            tls=tls(settings.serving_tls),
         )
         try:
             await server.start()

@@ -22,7 +22,6 @@ class NewsClient:
 
     def __init__(self, grpc: GrpcClient) -> None:
         self._grpc = grpc
-        self._stub = NewsStub(grpc.channel)
 
     def get_news(
         self,
@@ -37,7 +36,8 @@ class NewsClient:
             page_size=_int32(page_size),
             author=author or "",
         )
-        page: Any = self._grpc.call("GetNews", self._stub.GetNews, request, retry=True)
+        get = self._grpc.stub(NewsStub).GetNews
+        page: Any = self._grpc.call("GetNews", get, request, retry=True)
         events = tuple(_to_event(event) for event in page.events if event.event_type in _TYPES)
         return NewsPage(events, page.next_token or None)
 
@@ -47,7 +47,8 @@ class NewsClient:
         request = news_pb2.WatchNewsRequest(
             username=username, after=after or "", author=author or ""
         )
-        return NewsStream(self._grpc.stream("WatchNews", self._stub.WatchNews, request))
+        watch = self._grpc.stub(NewsStub).WatchNews
+        return NewsStream(self._grpc.stream("WatchNews", watch, request))
 
 
 class NewsStream:

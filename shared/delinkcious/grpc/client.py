@@ -1,12 +1,15 @@
 """The gRPC client that every gRPC client of a service stands on; for threads.
 
 Around the generated stubs: a deadline for each call, retries with jitter where the caller allows
-them, a circuit breaker, mutual authentication, the trace context, and errors as ours. One channel
-is one HTTP/2 connection, which the library opens at the first call and again after every loss.
+them, a circuit breaker, mutual authentication, encryption, the trace context, and errors as ours.
+One channel is one HTTP/2 connection, which the library opens at the first call and again after
+every loss. With new certificates comes a new channel; calls that go on keep the one they have.
 """
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,10 +24,12 @@ from delinkcious.grpc.callers import CALLER_TOKEN_KEY
 from delinkcious.grpc.metrics import CLIENT_DURATION
 from delinkcious.grpc.status import from_rpc_error
 from delinkcious.policy import Policy
+from delinkcious.tls import PLAIN, Material, Tls
 
 logger = structlog.get_logger()
 
 Answer = TypeVar("Answer")
+Stub = TypeVar("Stub")
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 # CANCELLED comes from a server that stops, of calls that it had not begun with.
@@ -41,12 +46,22 @@ class _Failure(Exception):
         self.error = error
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A channel, with what is made for it, as long as its certificates are those of the moment."""
+
+    channel: grpc.Channel
+    material: Material | None
+    stubs: dict[Any, Any] = field(default_factory=dict)
+
+
 class GrpcClient:
     """Calls one peer. Safe to share between threads.
 
     Args:
         peer: the peer's service name, for logs, metrics and errors.
         token: the mutual authentication token for that peer, if it asks for one, or what gives it.
+        tls: set, the peer is spoken to over TLS only, and has to prove who it is.
     """
 
     def __init__(
@@ -56,13 +71,29 @@ class GrpcClient:
         *,
         token: Credential | str | None = None,
         policy: Policy | None = None,
+        tls: Tls = PLAIN,
     ) -> None:
         self.peer = peer
         self._address = address
+        self._tls = tls
         self._token = token if callable(token) else constant(token)
         self._policy = policy or Policy()
         self._breaker = self._policy.breaker(peer, on=_Failure)
-        self.channel = grpc.insecure_channel(str(address), _options(self._policy))
+        self._renewing = threading.Lock()
+        self._line = self._open()
+
+    @property
+    def channel(self) -> grpc.Channel:
+        """The channel of this moment."""
+        return self._current().channel
+
+    def stub(self, make: Callable[[grpc.Channel], Stub]) -> Stub:
+        """Returns the generated stub of a service, for the next call."""
+        line = self._current()
+        stub: Stub | None = line.stubs.get(make)
+        if stub is None:
+            stub = line.stubs[make] = make(line.channel)
+        return stub
 
     def call(
         self,
@@ -113,7 +144,18 @@ class GrpcClient:
 
     def close(self) -> None:
         """Closes the connection."""
-        self.channel.close()
+        self._line.channel.close()
+
+    def _open(self) -> "_Line":
+        material = self._tls.current
+        return _Line(_channel(self.peer, self._address, material, self._policy), material)
+
+    def _current(self) -> "_Line":
+        if self._tls.current is not self._line.material:
+            with self._renewing:
+                if self._tls.current is not self._line.material:
+                    self._line = self._open()  # the one before is closed after its last call
+        return self._line
 
     def _attempt(self, name: str, method: Callable[..., Answer], request: Any) -> Answer:
         with self._breaker.guard():
@@ -149,7 +191,17 @@ class GrpcClient:
         return ours
 
 
-def _options(policy: Policy) -> list[tuple[str, int]]:
+def _channel(
+    peer: str, address: Address, material: Material | None, policy: Policy
+) -> grpc.Channel:
+    if material is None:
+        return grpc.insecure_channel(str(address), _options(policy))
+    credentials = grpc.ssl_channel_credentials(material.ca, material.key, material.cert)
+    options = [*_options(policy), ("grpc.ssl_target_name_override", peer)]
+    return grpc.secure_channel(str(address), credentials, options)
+
+
+def _options(policy: Policy) -> list[tuple[str, Any]]:
     return [
         ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
         ("grpc.min_reconnect_backoff_ms", int(policy.connect_timeout * 1000)),  # to connect

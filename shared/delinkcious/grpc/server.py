@@ -6,7 +6,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from delinkcious.auth import MutualAuth
+from delinkcious.callers import Callers
 from delinkcious.config import Address
 from delinkcious.grpc.callers import callers
 from delinkcious.grpc.health import HealthServicer
@@ -22,6 +23,7 @@ from delinkcious.grpc.layers import Layers
 from delinkcious.grpc.observe import observe
 from delinkcious.grpc.problems import problems
 from delinkcious.health import Health
+from delinkcious.tls import PLAIN, Material, Tls
 
 MAX_REQUEST_BYTES: Final = 1024 * 1024
 
@@ -49,7 +51,7 @@ class GrpcService:
 
     name: str
     register: Callable[[grpc.aio.Server], None]
-    callers: Mapping[str, Collection[str]]
+    callers: Callers
     stop: Callable[[], None] = lambda: None
 
 
@@ -61,6 +63,7 @@ class GrpcServer:
         health: what the health service answers from.
         grace_period: seconds that calls in flight get to end.
         drain_delay: seconds between not healthy and not accepting, for load balancers.
+        tls: set, it speaks only with those who have a certificate of the CA that this names.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class GrpcServer:
         health: Health,
         grace_period: float,
         drain_delay: float = 0,
+        tls: Tls = PLAIN,
     ) -> None:
         allowed = {
             f"{service.name}/{method}": names
@@ -84,6 +88,7 @@ class GrpcServer:
         self._health = HealthServicer(health, [service.name for service in services])
         self._services = services
         self._address = address
+        self._tls = tls
         self._grace_period = grace_period
         self._drain_delay = drain_delay
         self._register(services)
@@ -107,11 +112,17 @@ class GrpcServer:
         host, port = self._address.host, self._address.port
         try:
             target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            bound = self._server.add_insecure_port(target)
+            bound = self._listen(target)
         except RuntimeError as error:
             raise OSError(f"cannot listen on {self._address}: {error}") from None
         await self._server.start()
         return Address(host, bound)
+
+    def _listen(self, target: str) -> int:
+        material = self._tls.current
+        if material is None:
+            return self._server.add_insecure_port(target)
+        return self._server.add_secure_port(target, _credentials(self._tls, material))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until stopped, then lets the calls in flight end."""
@@ -121,3 +132,28 @@ class GrpcServer:
         for service in self._services:
             service.stop()
         await self._server.stop(self._grace_period)
+
+
+def _credentials(tls: Tls, first: Material) -> grpc.ServerCredentials:
+    """Returns what each new connection is shown, and asked for: the certificates of its moment."""
+    shown = first
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal shown
+        material = tls.current
+        if material is None or material is shown:
+            return None
+        shown = material
+        return _configuration(material)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(first),
+        renewed,  # type: ignore[arg-type]  # None means as before; the stubs do not know
+        require_client_authentication=True,
+    )
+
+
+def _configuration(material: Material) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration(
+        [(material.key, material.cert)], root_certificates=material.ca
+    )

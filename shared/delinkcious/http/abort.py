@@ -31,6 +31,8 @@ _LONGEST_WAIT: Final = 1.0
 _LOOK: Final = 0.001
 _PATIENCE: Final = 300.0
 _ACKED: Final = struct.Struct("120xQ")  # tcpi_bytes_acked in struct tcp_info of <linux/tcp.h>
+_RECORD: Final = 22
+"""Bytes that TLS 1.3 adds to each record: its header, the type of what is in it, and the tag."""
 _QUEUED: Final = struct.Struct("i")
 _RESET_WHEN_CLOSED: Final = struct.pack("ii", 1, 0)
 
@@ -94,13 +96,19 @@ def _find(
         before = {connection: _sent(connection) for connection in connections}
         size = 1 + secrets.randbelow(_LONGEST_PADDING)
         yield b"\n" * size
-        grown = _grown(before, {size, size + len(f"{size:x}\r\n\r\n")}, wait)  # HTTP/1.0, HTTP/1.1
+        grown = _grown(before, _on_the_wire(size), wait)
         rounds = {connection: rounds.get(connection, 0) + 1 for connection in grown}
         for connection, number in rounds.items():
             if number == _ROUNDS:
                 return connection
         wait = _FIRST_WAIT if grown else min(2 * wait, _LONGEST_WAIT)
     return None
+
+
+def _on_the_wire(size: int) -> set[int]:
+    """Returns how many bytes a chunk may be: of HTTP/1.0 or HTTP/1.1, plain or in TLS records."""
+    messages = (size, size + len(f"{size:x}\r\n\r\n"))
+    return {message + records * _RECORD for message in messages for records in range(3)}
 
 
 def _grown(before: dict[socket.socket, int], by: set[int], wait: float) -> list[socket.socket]:

@@ -2,7 +2,8 @@
 
 libcurl, with one handle for each thread, keeps connections alive and costs a fraction of the CPU of
 the pure Python clients (ADR-0004). Around it: connect and read timeouts, retries with jitter for
-calls that are safe to repeat, a circuit breaker, mutual authentication, and the trace context.
+calls that are safe to repeat, a circuit breaker, mutual authentication, encryption, and the trace
+context.
 
 What is too large for memory, either way, goes as a stream over a connection of its own, for as long
 as it keeps moving; the breaker hears of its beginning only.
@@ -27,9 +28,11 @@ from delinkcious import errors, tracing
 from delinkcious.auth import CALLER_TOKEN_HEADER, Credential, constant
 from delinkcious.config import Address
 from delinkcious.errors import DelinkciousError, Unavailable
+from delinkcious.http.route import Route
 from delinkcious.http.transfer import Body, Failure, Transfer
 from delinkcious.metrics import CLIENT_DURATION, Children
 from delinkcious.policy import Policy
+from delinkcious.tls import PLAIN, Tls
 
 logger = structlog.get_logger()
 
@@ -100,15 +103,19 @@ class _Line(threading.local):
     sent twice, it has to ask before it sends, and begins anew if the peer has hung up.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, route: Route) -> None:
         self.sent = False
         self._repeatable = True
-        self._curl = curl = _handle(policy)
+        self._route = route
+        self._material = route.material
+        self._curl = curl = route.handle(policy)
         curl.setopt(pycurl.TIMEOUT_MS, int(policy.timeout * 1000))
         curl.setopt(pycurl.MAXFILESIZE, _MAX_RESPONSE_BYTES)
 
     def begin(self, *, repeatable: bool) -> pycurl.Curl:
         """Returns the handle, for one call."""
+        if self._route.material is not self._material:
+            self._material = self._route.secure(self._curl)
         if repeatable != self._repeatable:
             self._repeatable = repeatable
             # Asking costs a hand-over of the interpreter lock, so reads go without.
@@ -143,6 +150,7 @@ class HttpClient:
         peer: the peer's service name, for logs, metrics and errors.
         headers: what else goes along; asked for at each call.
         token: the mutual authentication token for that peer, if it asks for one, or what gives it.
+        tls: set, the peer is spoken to over TLS only, and has to prove who it is.
     """
 
     def __init__(
@@ -153,13 +161,15 @@ class HttpClient:
         headers: Callable[[], Mapping[str, str]] = dict,
         token: Credential | str | None = None,
         policy: Policy | None = None,
+        tls: Tls = PLAIN,
     ) -> None:
         self._more_headers = headers
         self.peer = peer
-        self._base = f"http://{address}"
+        self._route = Route(peer, address, tls)
+        self._base = self._route.base
         self._token = token if callable(token) else constant(token)
         self._policy = policy or Policy()
-        self._line = _Line(self._policy)
+        self._line = _Line(self._policy, self._route)
         self._breaker = self._policy.breaker(peer, on=Failure)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Reply:
@@ -248,7 +258,7 @@ class HttpClient:
 
     def check(self) -> None:
         """Raises `Unavailable` unless the peer accepts connections; for readiness."""
-        handle = _handle(self._policy)
+        handle = self._route.handle(self._policy)
         try:
             handle.setopt(pycurl.URL, self._base)
             handle.setopt(pycurl.CONNECT_ONLY, 1)
@@ -303,7 +313,7 @@ class HttpClient:
         return headers
 
     def _handle_for(self, url: str, content_type: str | None) -> Any:
-        handle = _handle(self._policy)
+        handle = self._route.handle(self._policy)
         handle.setopt(pycurl.URL, url)
         handle.setopt(pycurl.HTTPHEADER, self._headers(content_type))
         return handle
@@ -349,15 +359,6 @@ class HttpClient:
     def _unavailable(self, failure: Failure) -> Unavailable:
         logger.warning("peer_unavailable", peer=self.peer, reason=str(failure))
         return Unavailable(f"{self.peer} does not answer.", retry_after=1)
-
-
-def _handle(policy: Policy) -> Any:
-    handle = pycurl.Curl()
-    handle.setopt(pycurl.NOSIGNAL, 1)
-    handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(policy.connect_timeout * 1000))
-    handle.setopt(pycurl.PROXY, "")
-    handle.setopt(pycurl.TCP_NODELAY, 1)
-    return handle
 
 
 def _raise_if_unavailable(transfer: Transfer) -> None:

@@ -14,6 +14,7 @@ from delinkcious.auth import MutualAuth
 from delinkcious.config import Address
 from delinkcious.grpc.server import GrpcServer, GrpcService
 from delinkcious.health import Health
+from delinkcious.tls import PLAIN, Tls
 
 HOST = "127.0.0.1"
 
@@ -25,6 +26,7 @@ def serving_grpc(
     port: int = 0,
     health: Health | None = None,
     grace_period: float = 5,
+    tls: Tls = PLAIN,
 ) -> Iterator[Address]:
     """Serves on a port, by default a free one, as long as the context lasts."""
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Address]] = Future()
@@ -38,6 +40,7 @@ def serving_grpc(
                 auth=auth,
                 health=health or _healthy(),
                 grace_period=grace_period,
+                tls=tls,
             )
             address = await server.start()
         except Exception as error:  # noqa: BLE001 - the test shall see it
