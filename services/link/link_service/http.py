@@ -1,14 +1,13 @@
 """The REST transport of the link service: decode, call, encode. Only the gateway may call it."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from flask import Response
 from pydantic import BaseModel, Field
 
 from delinkcious.auth import MutualAuth
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
-from delinkcious.http.callers import allow
 from delinkcious.http.decode import ANY, JSON, QUERY, reads
 from delinkcious.info import version_of
 from delinkcious.object_model.links import MAX_AUTHORS, LinkManager, PublicLink, Visibility
@@ -32,9 +31,7 @@ from delinkcious.schemas.links import (
     TagsSchema,
     UpdateLink,
 )
-
-GATEWAY: Final = "api-gateway"
-NEWS: Final = "news-manager"
+from link_service.callers import CALLERS
 
 
 class Owner(BaseModel):
@@ -112,10 +109,15 @@ class RenameTagOf(TagOf):
 
 def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
     """Returns the application that serves a link manager."""
-    app = create_app(__name__, title="Link service", version=version_of("link-manager"), auth=auth)
+    app = create_app(
+        __name__,
+        title="Link service",
+        version=version_of("link-manager"),
+        auth=auth,
+        allowed=CALLERS,
+    )
 
     @app.get("/links")
-    @allow(GATEWAY)
     @reads(app, GetLinks, QUERY)
     @app.output(LinksSchema)
     def get_links(wanted: GetLinks) -> Response:
@@ -123,21 +125,18 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
         return json_response(manager.get_links(query).body)
 
     @app.post("/links")
-    @allow(GATEWAY)
     @reads(app, AddLinkOf, ANY)
     @app.output(LinkSchema, status_code=201)
     def add_link(new: AddLinkOf) -> Response:
         return json_response(manager.add_link(new.username, new.to_link()), 201)
 
     @app.put("/links")
-    @allow(GATEWAY)
     @reads(app, UpdateLinkOf, ANY)
     @app.output(LinkSchema)
     def update_link(change: UpdateLinkOf) -> Response:
         return json_response(manager.update_link(change.username, change.to_change()))
 
     @app.delete("/links")
-    @allow(GATEWAY)
     @reads(app, LinkOf, QUERY)
     @app.output({}, status_code=204)
     def delete_link(link: LinkOf) -> Response:
@@ -145,21 +144,18 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
         return no_content()
 
     @app.get("/links/lookup")
-    @allow(GATEWAY)
     @reads(app, LinkOf, QUERY)
     @app.output(LookupSchema)
     def lookup(link: LinkOf) -> Response:
         return json_response(manager.lookup(link.username, link.url))
 
     @app.post("/links/bulk")
-    @allow(GATEWAY)
     @reads(app, ChangeLinksOf, JSON)
     @app.output(BulkResultSchema)
     def change_links(wanted: ChangeLinksOf) -> Response:
         return json_response(manager.bulk_change(wanted.username, wanted.to_change()))
 
     @app.post("/links/check")
-    @allow(GATEWAY)
     @reads(app, CheckLinksOf, JSON)
     @app.output(ChecksSchema, status_code=202)
     def check_links(wanted: CheckLinksOf) -> Response:
@@ -167,7 +163,6 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
         return json_response({"checks": checks}, 202)
 
     @app.get("/latest")
-    @allow(NEWS)
     @reads(app, LatestOf, QUERY)
     @app.output(LatestSchema)
     def get_latest(wanted: LatestOf) -> Response:
@@ -175,7 +170,6 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
         return json_response({"links": [_added(link) for link in latest]})
 
     @app.get("/changes")
-    @allow(GATEWAY)
     @reads(app, ChangesOf, QUERY)
     @app.output(ChangesSchema)
     def get_changes(wanted: ChangesOf) -> Response:
@@ -190,7 +184,6 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
 
 def _add_tags(app: RestApp, manager: LinkManager) -> None:
     @app.get("/tags")
-    @allow(GATEWAY)
     @reads(app, TagsOf, QUERY)
     @app.output(TagsSchema)
     def get_tags(wanted: TagsOf) -> Response:
@@ -203,14 +196,12 @@ def _add_tags(app: RestApp, manager: LinkManager) -> None:
         return json_response(page)
 
     @app.put("/tags")
-    @allow(GATEWAY)
     @reads(app, RenameTagOf, JSON)
     @app.output(TagChangeSchema)
     def rename_tag(tag: RenameTagOf) -> Response:
         return json_response({"links": manager.rename_tag(tag.username, tag.name, tag.new_name)})
 
     @app.delete("/tags")
-    @allow(GATEWAY)
     @reads(app, TagOf, QUERY)
     @app.output(TagChangeSchema)
     def delete_tag(tag: TagOf) -> Response:

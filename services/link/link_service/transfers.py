@@ -1,21 +1,17 @@
 """The REST transport of imports and exports: decode, call, encode. Only the gateway may call it."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from flask import Response
 from pydantic import BaseModel
 
 from delinkcious.http import uploads
 from delinkcious.http.app import RestApp, json_response, stream_response
-from delinkcious.http.callers import allow
 from delinkcious.http.decode import QUERY, reads
 from delinkcious.http.slots import Slots
 from delinkcious.object_model.imports import MAX_IMPORT_BYTES, ImportManager
 from delinkcious.schemas.common import Paging, Text, Username
 from delinkcious.schemas.imports import ExportLinks, ImportSchema, ImportsSchema, StartImport
-
-GATEWAY: Final = "api-gateway"
 
 
 class ImportOwner(BaseModel):
@@ -46,7 +42,6 @@ def add_transfers(app: RestApp, manager: ImportManager, slots: Slots) -> None:
     """
 
     @app.post("/imports")
-    @allow(GATEWAY)
     @reads(app, StartImportOf, QUERY)
     @app.output(ImportSchema, status_code=202)
     def start_import(wanted: StartImportOf) -> Response:
@@ -57,7 +52,6 @@ def add_transfers(app: RestApp, manager: ImportManager, slots: Slots) -> None:
         return json_response(job, 202)
 
     @app.get("/imports")
-    @allow(GATEWAY)
     @reads(app, ImportsOf, QUERY)
     @app.output(ImportsSchema)
     def get_imports(wanted: ImportsOf) -> Response:
@@ -65,21 +59,18 @@ def add_transfers(app: RestApp, manager: ImportManager, slots: Slots) -> None:
         return json_response(page)
 
     @app.get("/imports/<id:number>")
-    @allow(GATEWAY)
     @reads(app, ImportOwner, QUERY)
     @app.output(ImportSchema)
     def get_import(number: int, owner: ImportOwner) -> Response:
         return json_response(manager.get_import(owner.username, number))
 
     @app.delete("/imports/<id:number>")
-    @allow(GATEWAY)
     @reads(app, ImportOwner, QUERY)
     @app.output(ImportSchema)
     def cancel_import(number: int, owner: ImportOwner) -> Response:
         return json_response(manager.cancel_import(owner.username, number))
 
     @app.get("/export")
-    @allow(GATEWAY)
     @reads(app, ExportLinksOf, QUERY)
     @app.output({}, description="The file.")
     def export(wanted: ExportLinksOf) -> Response:

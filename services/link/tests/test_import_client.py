@@ -27,6 +27,7 @@ from delinkcious.object_model.imports import (
 from delinkcious.object_model.links import Visibility
 from delinkcious.testing.peers import auth_for, token_of
 from delinkcious.testing.serving import serving
+from link_service.callers import CALLERS
 from link_service.transfers import add_transfers
 
 JOB = ImportJob(
@@ -95,7 +96,8 @@ def manager() -> Recorder:
 
 @pytest.fixture
 def address(manager: Recorder) -> Iterator[Address]:
-    app = create_app(__name__, title="Links", version="1", auth=auth_for("api-gateway"))
+    auth = auth_for("api-gateway")
+    app = create_app(__name__, title="Links", version="1", auth=auth, allowed=CALLERS)
     add_transfers(app, manager, Slots(4, 4))
     with serving(app) as address:
         yield address

@@ -11,10 +11,9 @@ from delinkcious.grpc.server import GrpcService
 from delinkcious.news.v1 import news_pb2, news_pb2_grpc
 from delinkcious.object_model.news import AsyncNewsManager, NewsEvent, NewsEventType
 from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE
+from news_service.callers import CALLERS
 
-GATEWAY: Final = "api-gateway"
 NAME: Final[str] = news_pb2.DESCRIPTOR.services_by_name["News"].full_name
-CALLERS: Final = {"GetNews": {GATEWAY}, "WatchNews": {GATEWAY}}
 
 _TYPES: Final = {
     NewsEventType.LINK_ADDED: news_pb2.NEWS_EVENT_TYPE_LINK_ADDED,

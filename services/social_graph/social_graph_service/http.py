@@ -1,13 +1,10 @@
 """The REST transport of the social graph service: decode, call, encode."""
 
-from typing import Final
-
 from flask import Response
 
 from delinkcious.auth import MutualAuth
 from delinkcious.errors import AlreadyExists, NotFound
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
-from delinkcious.http.callers import allow
 from delinkcious.http.decode import JSON, QUERY, reads
 from delinkcious.http.openapi import problems
 from delinkcious.info import version_of
@@ -18,18 +15,17 @@ from delinkcious.schemas.social_graph import (
     FollowingSchema,
     GraphPaging,
 )
-
-GATEWAY: Final = "api-gateway"
-NEWS: Final = "news-manager"
+from social_graph_service.callers import CALLERS
 
 
 def create_social_graph_app(manager: SocialGraphManager, auth: MutualAuth) -> RestApp:
     """Returns the application that serves a social graph manager."""
     version = version_of("social-graph-manager")
-    app = create_app(__name__, title="Social graph service", version=version, auth=auth)
+    app = create_app(
+        __name__, title="Social graph service", version=version, auth=auth, allowed=CALLERS
+    )
 
     @app.post("/follow")
-    @allow(GATEWAY)
     @reads(app, Follow, JSON)
     @app.output(Follow, status_code=201)
     @app.doc(responses=problems(AlreadyExists, NotFound))
@@ -38,7 +34,6 @@ def create_social_graph_app(manager: SocialGraphManager, auth: MutualAuth) -> Re
         return json_response(wanted.model_dump(), 201)
 
     @app.post("/unfollow")
-    @allow(GATEWAY)
     @reads(app, Follow, JSON)
     @app.output({}, status_code=204)
     @app.doc(responses=problems(NotFound))
@@ -47,7 +42,6 @@ def create_social_graph_app(manager: SocialGraphManager, auth: MutualAuth) -> Re
         return no_content()
 
     @app.get("/followers/<username:username>")
-    @allow(GATEWAY, NEWS)
     @reads(app, GraphPaging, QUERY)
     @app.output(FollowersSchema)
     def get_followers(username: str, paging: GraphPaging) -> Response:
@@ -55,7 +49,6 @@ def create_social_graph_app(manager: SocialGraphManager, auth: MutualAuth) -> Re
         return json_response({"followers": page.usernames, "next_page_token": page.next_page_token})
 
     @app.get("/followers")
-    @allow(GATEWAY, NEWS)
     @reads(app, GraphPaging, QUERY)
     @app.output(FollowersSchema)
     def get_all_followers(paging: GraphPaging) -> Response:
@@ -63,7 +56,6 @@ def create_social_graph_app(manager: SocialGraphManager, auth: MutualAuth) -> Re
         return json_response({"followers": page.usernames, "next_page_token": page.next_page_token})
 
     @app.get("/following/<username:username>")
-    @allow(GATEWAY, NEWS)
     @reads(app, GraphPaging, QUERY)
     @app.output(FollowingSchema)
     def get_following(username: str, paging: GraphPaging) -> Response:

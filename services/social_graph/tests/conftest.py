@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from delinkcious.auth import MutualAuth
 from delinkcious.clients.social_graph import SocialGraphClient
 from delinkcious.database import Database
 from delinkcious.http.client import HttpClient
@@ -12,7 +13,6 @@ from delinkcious.object_model.social_graph import SocialGraphManager as Manager
 from delinkcious.outbox import Entry
 from delinkcious.testing.addresses import PostgresAddress
 from delinkcious.testing.databases import NewDatabase, TemplateDatabase
-from delinkcious.testing.peers import auth_for, token_of
 from delinkcious.testing.serving import serving
 from social_graph_service import migrations
 from social_graph_service.http import create_social_graph_app
@@ -21,7 +21,6 @@ from social_graph_service.memory import InMemoryFollowStore
 from social_graph_service.postgres import PostgresFollowStore
 
 Published = Callable[[], list[Entry]]
-GATEWAY = "api-gateway"
 
 
 @pytest.fixture(scope="session")
@@ -48,11 +47,10 @@ def memory() -> InMemoryFollowStore:
 
 @pytest.fixture
 def client(memory: InMemoryFollowStore) -> Iterator[SocialGraphClient]:
-    """The client of the gateway, in front of the service with its store in memory."""
-    app = create_social_graph_app(SocialGraphManager(memory), auth_for(GATEWAY, "news-manager"))
+    """A client of everything, in front of the service with its store in memory."""
+    app = create_social_graph_app(SocialGraphManager(memory), MutualAuth(None))
     with serving(app) as served_at:
-        peer = "social-graph-manager"
-        yield SocialGraphClient(HttpClient(peer, served_at, token=token_of(GATEWAY)))
+        yield SocialGraphClient(HttpClient("social-graph-manager", served_at))
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.integration), "http"])

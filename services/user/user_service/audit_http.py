@@ -3,12 +3,11 @@
 from flask import Response
 
 from delinkcious.http.app import RestApp, json_response
-from delinkcious.http.callers import allow
 from delinkcious.http.decode import QUERY, reads
 from delinkcious.object_model.audit import AuditTrail
 from delinkcious.schemas.audit import AuditSchema
 from delinkcious.schemas.common import Paging
-from user_service.http import GATEWAY, Owner
+from user_service.http import Owner
 
 
 class AuditOf(Paging, Owner):
@@ -19,7 +18,6 @@ def add_audit(app: RestApp, trail: AuditTrail) -> None:
     """Adds what was done with an account."""
 
     @app.get("/audit")
-    @allow(GATEWAY)
     @reads(app, AuditOf, QUERY)
     @app.output(AuditSchema)
     def get_audit(wanted: AuditOf) -> Response:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 from delinkcious.auth import MutualAuth
 from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound, Unauthenticated
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
-from delinkcious.http.callers import allow
 from delinkcious.http.decode import JSON, QUERY, reads
 from delinkcious.http.openapi import problems
 from delinkcious.info import version_of
@@ -26,9 +25,8 @@ from delinkcious.schemas.users import (
     UserSchema,
     deletion_to_json,
 )
+from user_service.callers import CALLERS
 from user_service.manager import UserManager
-
-GATEWAY: Final = "api-gateway"
 
 _EXISTED: Final[dict[int | str, Any]] = {
     200: {
@@ -104,7 +102,13 @@ class FeedSecretSchema(BaseModel):
 
 def create_user_app(manager: UserManager, auth: MutualAuth) -> RestApp:
     """Returns the application that serves a user manager."""
-    app = create_app(__name__, title="User service", version=version_of("user-manager"), auth=auth)
+    app = create_app(
+        __name__,
+        title="User service",
+        version=version_of("user-manager"),
+        auth=auth,
+        allowed=CALLERS,
+    )
     _add_accounts(app, manager)
     _add_sessions(app, manager)
     _add_tokens(app, manager)
@@ -115,7 +119,6 @@ def create_user_app(manager: UserManager, auth: MutualAuth) -> RestApp:
 
 def _add_accounts(app: RestApp, manager: UserManager) -> None:
     @app.post("/register")
-    @allow(GATEWAY)
     @reads(app, Register, JSON)
     @app.output(UserSchema, status_code=201, description="There is a new account.")
     @app.doc(responses=_EXISTED | problems(FailedPrecondition))
@@ -124,7 +127,6 @@ def _add_accounts(app: RestApp, manager: UserManager) -> None:
         return json_response(registration.user, 201 if registration.is_new else 200)
 
     @app.get("/users/<username:username>")
-    @allow(GATEWAY)
     @app.output(UserSchema)
     @app.doc(responses=problems(NotFound))
     def get_user(username: str) -> Response:
@@ -133,7 +135,6 @@ def _add_accounts(app: RestApp, manager: UserManager) -> None:
 
 def _add_sessions(app: RestApp, manager: UserManager) -> None:
     @app.post("/login")
-    @allow(GATEWAY)
     @reads(app, Owner, JSON)
     @app.output(SessionSchema, status_code=201)
     @app.doc(responses=problems(NotFound))
@@ -141,14 +142,12 @@ def _add_sessions(app: RestApp, manager: UserManager) -> None:
         return json_response(manager.login(owner.username), 201)
 
     @app.get("/sessions")
-    @allow(GATEWAY)
     @reads(app, Owner, QUERY)
     @app.output(SessionsSchema)
     def get_sessions(owner: Owner) -> Response:
         return json_response({"sessions": manager.get_sessions(owner.username)})
 
     @app.post("/logout")
-    @allow(GATEWAY)
     @reads(app, GivenToken, JSON)
     @app.output({}, status_code=204)
     def logout(given: GivenToken) -> Response:
@@ -156,7 +155,6 @@ def _add_sessions(app: RestApp, manager: UserManager) -> None:
         return no_content()
 
     @app.post("/authenticate")
-    @allow(GATEWAY)
     @reads(app, GivenToken, JSON)
     @app.output(AuthenticationSchema)
     def authenticate(given: GivenToken) -> Response:
@@ -170,14 +168,12 @@ def _add_sessions(app: RestApp, manager: UserManager) -> None:
 
 def _add_tokens(app: RestApp, manager: UserManager) -> None:
     @app.get("/tokens")
-    @allow(GATEWAY)
     @reads(app, Owner, QUERY)
     @app.output(ApiTokensSchema)
     def get_tokens(owner: Owner) -> Response:
         return json_response({"tokens": manager.get_tokens(owner.username)})
 
     @app.post("/tokens")
-    @allow(GATEWAY)
     @reads(app, CreateTokenOf, JSON)
     @app.output(NewApiTokenSchema, status_code=201)
     @app.doc(responses=problems(NotFound, AlreadyExists, FailedPrecondition))
@@ -187,7 +183,6 @@ def _add_tokens(app: RestApp, manager: UserManager) -> None:
         return json_response({**asdict(made.details), "token": made.token}, 201)
 
     @app.delete("/tokens/<int:token_id>")
-    @allow(GATEWAY)
     @reads(app, Owner, QUERY)
     @app.output({}, status_code=204)
     @app.doc(responses=problems(NotFound))
@@ -198,14 +193,12 @@ def _add_tokens(app: RestApp, manager: UserManager) -> None:
 
 def _add_feed_secrets(app: RestApp, manager: UserManager) -> None:
     @app.get("/feed_secret")
-    @allow(GATEWAY)
     @reads(app, Owner, QUERY)
     @app.output(NewsFeedSchema)
     def get_feed_secret_time(owner: Owner) -> Response:
         return json_response({"created_at": manager.get_feed_secret_time(owner.username)})
 
     @app.post("/feed_secret")
-    @allow(GATEWAY)
     @reads(app, Owner, JSON)
     @app.output(FeedSecretSchema, status_code=201)
     @app.doc(responses=problems(NotFound))
@@ -213,7 +206,6 @@ def _add_feed_secrets(app: RestApp, manager: UserManager) -> None:
         return json_response(manager.create_feed_secret(owner.username), 201)
 
     @app.delete("/feed_secret")
-    @allow(GATEWAY)
     @reads(app, Owner, QUERY)
     @app.output({}, status_code=204)
     @app.doc(responses=problems(NotFound))
@@ -222,7 +214,6 @@ def _add_feed_secrets(app: RestApp, manager: UserManager) -> None:
         return no_content()
 
     @app.post("/feed_secret/owner")
-    @allow(GATEWAY)
     @reads(app, GivenFeedSecret, JSON)
     @app.output(UserSchema)
     @app.doc(responses=problems(NotFound))
@@ -232,14 +223,12 @@ def _add_feed_secrets(app: RestApp, manager: UserManager) -> None:
 
 def _add_deletions(app: RestApp, manager: UserManager) -> None:
     @app.delete("/users/<username:username>")
-    @allow(GATEWAY)
     @app.output(DeletionSchema, status_code=202)
     @app.doc(responses=problems(NotFound))
     def delete_account(username: str) -> Response:
         return json_response(deletion_to_json(manager.delete_account(username)), 202)
 
     @app.get("/deletions/<deletion_id>")
-    @allow(GATEWAY)
     @app.output(DeletionSchema)
     @app.doc(responses=problems(NotFound))
     def get_deletion(deletion_id: str) -> Response:

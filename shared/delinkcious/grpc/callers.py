@@ -1,25 +1,26 @@
 """Who may call a method: mutual authentication of gRPC services.
 
-Each service declares its callers by method. A method that is not declared can be called by nobody,
-so forgetting it shows at the first call.
+A method that the service's table (`delinkcious.callers`) does not name can be called by nobody.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth
+from delinkcious.callers import Callers
 from delinkcious.errors import PermissionDenied, Unauthenticated
 from delinkcious.grpc.layers import Call, Layer
 
 CALLER_TOKEN_KEY: Final = CALLER_TOKEN_HEADER.lower()
 
-Callers = Mapping[str, Collection[str]]
-"""The services that may call a method, by its full name: ``package.Service/Method``."""
-
 
 def callers(auth: MutualAuth, allowed: Callers) -> Layer:
-    """Returns the layer that checks who calls."""
+    """Returns the layer that checks who calls.
+
+    Args:
+        allowed: by the full name of a method: ``package.Service/Method``.
+    """
 
     @asynccontextmanager
     async def check(call: Call) -> AsyncIterator[None]:

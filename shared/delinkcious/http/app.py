@@ -15,9 +15,12 @@ from flask.json.provider import JSONProvider
 from flask.sessions import NullSession, SessionInterface
 
 from delinkcious.auth import MutualAuth
+from delinkcious.callers import NOBODY, Callers
 from delinkcious.http import callers, observe, openapi, paths, problems
 
 MAX_BODY_BYTES: Final = 1024 * 1024
+
+_DOCUMENT: Final = "/openapi.json"
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -55,18 +58,26 @@ class RestApp(APIFlask):
 
 
 def create_app(
-    name: str, *, title: str, version: str, auth: MutualAuth | None, description: str = ""
+    name: str,
+    *,
+    title: str,
+    version: str,
+    auth: MutualAuth | None,
+    allowed: Callers = NOBODY,
+    description: str = "",
 ) -> RestApp:
     """Returns an application without routes.
 
     Args:
-        auth: who may call; None for the public gateway, which authenticates users itself.
+        auth: who calls; None for the public gateway, which authenticates users itself.
+        allowed: who may call what.
     """
     app = RestApp(
         name,
         title=title,
         version=version,
         docs_path=None,
+        spec_path=_DOCUMENT if auth is None else None,  # it names what there is to attack
         json_errors=False,
         static_folder=None,  # type: ignore[arg-type]  # or it has a route for files, with no policy
     )
@@ -85,7 +96,7 @@ def create_app(
     paths.install(app)
     observe.install(app)
     if auth is not None:
-        callers.install(app, auth)
+        callers.install(app, auth, allowed)
     problems.install(app)
     app.spec_processor(openapi.complete)
     return app

@@ -1,40 +1,22 @@
 """Who may call an internal endpoint: mutual authentication of REST services.
 
-Each view names its callers with `allow`; the check runs before the request's body is read. A view
-that names nobody can be called by nobody, so forgetting it shows at the first call.
+The check runs before anything of the request is read. An endpoint that the service's table
+(`delinkcious.callers`) does not name can be called by nobody.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from flask import Flask, g, request
 
 from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth
+from delinkcious.callers import Callers
 from delinkcious.errors import PermissionDenied, Unauthenticated
 from delinkcious.http import observe
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_ATTRIBUTE: Final = "__callers__"
 _HEADER: Final = f"HTTP_{CALLER_TOKEN_HEADER.upper().replace('-', '_')}"
 
 
-def allow(*callers: str) -> Callable[[F], F]:
-    """Declares the services that may call a view."""
-
-    def mark(view: F) -> F:
-        setattr(view, _ATTRIBUTE, frozenset(callers))
-        return view
-
-    return mark
-
-
-def callers_of(view: Callable[..., Any]) -> frozenset[str]:
-    """Returns the services that a view declares."""
-    return getattr(view, _ATTRIBUTE, frozenset())
-
-
-def install(app: Flask, auth: MutualAuth) -> None:
+def install(app: Flask, auth: MutualAuth, allowed: Callers) -> None:
     """Checks the caller of every request that matches a route."""
 
     def check() -> None:
@@ -48,8 +30,9 @@ def install(app: Flask, auth: MutualAuth) -> None:
             )
         g.caller = caller
         observe.name_caller(environ, caller)
-        view = app.view_functions[rule.endpoint]
-        if auth.enabled and caller not in callers_of(view):
+        method = environ["REQUEST_METHOD"]
+        call = f"{'GET' if method == 'HEAD' else method} {rule.rule}"
+        if auth.enabled and caller not in allowed.get(call, ()):
             raise PermissionDenied(f"{caller} may not call this.")
 
     app.before_request(check)

@@ -7,9 +7,14 @@ from pydantic import BaseModel
 
 from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth
 from delinkcious.http.app import RestApp, create_app, json_response
-from delinkcious.http.callers import allow, callers_of
 from delinkcious.http.decode import JSON, reads
 from delinkcious.testing.peers import auth_for, calling_as
+
+CALLERS = {
+    "GET /notes": {"ann", "bob"},
+    "POST /notes": {"ann"},
+    "GET /notes/<id:number>": {"ann"},
+}
 
 
 class Note(BaseModel):
@@ -17,15 +22,17 @@ class Note(BaseModel):
 
 
 def make_app(auth: MutualAuth) -> RestApp:
-    app = create_app(__name__, title="Notes", version="1", auth=auth)
+    app = create_app(__name__, title="Notes", version="1", auth=auth, allowed=CALLERS)
 
     @app.get("/notes")
-    @allow("ann", "bob")
     def read() -> Response:
         return json_response({"caller": g.caller})
 
+    @app.get("/notes/<id:number>")
+    def read_one(number: int) -> Response:
+        return json_response({"number": number})
+
     @app.post("/notes")
-    @allow("ann")
     @reads(app, Note, JSON)
     @app.output({})
     def write(note: Note) -> Response:
@@ -63,7 +70,9 @@ def test_a_known_service_that_is_not_declared_is_refused(client: FlaskClient) ->
         assert (answer.status_code, answer.content_type) == (403, "application/problem+json")
 
 
-def test_an_endpoint_that_names_nobody_can_be_called_by_nobody(client: FlaskClient) -> None:
+def test_an_endpoint_that_the_table_does_not_name_can_be_called_by_nobody(
+    client: FlaskClient,
+) -> None:
     for caller in ("ann", "bob", "eve"):
         assert client.get("/forgotten", headers=calling_as(caller)).status_code == 403
 
@@ -80,9 +89,15 @@ def test_what_does_not_exist_is_not_found_whoever_asks(client: FlaskClient) -> N
     assert client.put("/notes").status_code == 405
 
 
-def test_a_view_keeps_its_callers_whatever_is_wrapped_around_it() -> None:
-    views = make_app(auth_for("ann")).view_functions
-    assert callers_of(views["write"]) == {"ann"}
+def test_the_table_names_the_pattern_of_a_path(client: FlaskClient) -> None:
+    assert client.get("/notes/7", headers=calling_as("ann")).json == {"number": 7}
+    assert client.get("/notes/7", headers=calling_as("bob")).status_code == 403
+
+
+def test_who_may_read_may_ask_for_the_headers_only_and_nothing_else(client: FlaskClient) -> None:
+    assert client.head("/notes", headers=calling_as("bob")).status_code == 200
+    assert client.head("/notes", headers=calling_as("eve")).status_code == 403
+    assert client.options("/notes", headers=calling_as("bob")).status_code == 403
 
 
 def test_when_the_check_is_off_anybody_passes() -> None:

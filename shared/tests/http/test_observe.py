@@ -16,7 +16,6 @@ from werkzeug.test import TestResponse
 from delinkcious import tracing
 from delinkcious.errors import Unavailable
 from delinkcious.http.app import RestApp, create_app, json_response, stream_response
-from delinkcious.http.callers import allow
 from delinkcious.testing.peers import auth_for, calling_as
 from delinkcious.testing.spans import collected_spans
 
@@ -34,17 +33,16 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture
 def app() -> RestApp:
-    app = create_app(__name__, title="Notes", version="1", auth=auth_for("ann"))
+    allowed = {"GET /notes": {"ann"}, "GET /notes/<name>": {"ann"}}
+    app = create_app(__name__, title="Notes", version="1", auth=auth_for("ann"), allowed=allowed)
 
     @app.get("/notes/<name>")
-    @allow("ann")
     def get_note(name: str) -> Response:
         if name == "broken":
             raise ValueError("no")
         return json_response(tracing.inject())
 
     @app.get("/notes")
-    @allow("ann")
     def get_notes() -> Response:
         def chunks() -> Iterator[bytes]:
             yield orjson.dumps(tracing.inject())
