@@ -13,6 +13,7 @@ from api_gateway.app import Managers, create_gateway_app
 from api_gateway.cookies import LoginCookie
 from api_gateway.sessions import Sessions
 from api_gateway.testing import FixedNews, NoProvider
+from delinkcious.clients.audit import AuditClient
 from delinkcious.clients.imports import ImportClient
 from delinkcious.clients.links import LinkClient
 from delinkcious.database import AsyncDatabase, Database
@@ -26,6 +27,7 @@ from delinkcious.redis import AsyncRedis
 from delinkcious.redis import RedisAddress as RedisServer
 from delinkcious.service import Runner
 from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
+from delinkcious.testing.audit import RecordedActs
 from delinkcious.testing.databases import NewDatabase, TemplateDatabase
 from delinkcious.testing.peers import auth_for, token_of
 from delinkcious.testing.serving import serving
@@ -83,7 +85,15 @@ def gateway(
         http = HttpClient(
             "link-manager", stack.enter_context(serving(app)), token=token_of("api-gateway")
         )
-        managers = Managers(LinkClient(http), graph, users, FixedNews(), ImportClient(http))
+        managers = Managers(
+            LinkClient(http),
+            graph,
+            users,
+            FixedNews(),
+            ImportClient(http),
+            AuditClient(http),
+            RecordedActs(),
+        )
         sessions = Sessions(users, seconds=5, size=10)
         public = create_gateway_app(managers, sessions, NoProvider(), LoginCookie("k" * 32))
         yield f"http://{stack.enter_context(serving(public))}"

@@ -3,13 +3,16 @@
 from typing import Final
 
 from api_gateway.app import Managers, create_gateway_app
+from api_gateway.audit import tell_origin
 from api_gateway.config import GatewaySettings
 from api_gateway.cookies import LoginCookie
 from api_gateway.github import GitHub
 from api_gateway.news_stream import NewsStreams
 from api_gateway.sessions import Sessions
 from api_gateway.threads import at_once
+from delinkcious.audit import EventRecorder, Recorder
 from delinkcious.auth import MutualAuth
+from delinkcious.clients.audit import AuditClient
 from delinkcious.clients.imports import ImportClient
 from delinkcious.clients.links import LinkClient
 from delinkcious.clients.news import NewsClient
@@ -18,6 +21,7 @@ from delinkcious.clients.users import UserClient
 from delinkcious.config import Address
 from delinkcious.grpc.client import GrpcClient
 from delinkcious.http.client import HttpClient
+from delinkcious.messaging.background import BackgroundBroker
 from delinkcious.policy import Policy
 from delinkcious.service import Runtime, run
 
@@ -28,7 +32,9 @@ _PATIENT: Final = Policy(timeout=60)
 def serve(runtime: Runtime[GatewaySettings]) -> None:
     """Answer requests."""
     settings = runtime.settings
-    managers = _managers(runtime)
+    broker = BackgroundBroker.from_settings(settings)
+    runtime.health.add("nats", broker.check, required=False)
+    managers = _managers(runtime, EventRecorder(broker, settings.service_name))
     sessions = Sessions(
         managers.users, seconds=settings.session_cache_seconds, size=settings.session_cache_size
     )
@@ -43,20 +49,25 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
         transfers=max(1, settings.server_threads // 2),
         proxies=settings.proxies,
     )
-    runtime.serve_http(
-        at_once(app, settings.server_threads),
-        threads=settings.server_threads + settings.news_streams,
-        on_stop=streams.close,
-    )
+    broker.start()
+    try:
+        runtime.serve_http(
+            at_once(app, settings.server_threads),
+            threads=settings.server_threads + settings.news_streams,
+            on_stop=streams.close,
+        )
+    finally:
+        broker.close()
 
 
-def _managers(runtime: Runtime[GatewaySettings]) -> Managers:
+def _managers(runtime: Runtime[GatewaySettings], recorder: Recorder) -> Managers:
     """Returns a client of each service. Only without the user service can nobody be served."""
     settings = runtime.settings
     auth = MutualAuth.from_settings(settings)
 
     def client(peer: str, address: Address, *, required: bool = False) -> HttpClient:
-        http = HttpClient(peer, address, token=auth.credential_for(peer))
+        told = tell_origin if peer == "user-manager" else dict
+        http = HttpClient(peer, address, headers=told, token=auth.credential_for(peer))
         runtime.health.add(peer, http.check, required=required)
         return http
 
@@ -64,6 +75,7 @@ def _managers(runtime: Runtime[GatewaySettings]) -> Managers:
     news = GrpcClient("news-manager", settings.news_manager, token=token)
     runtime.health.add("news-manager", news.check, required=False)
     links = client("link-manager", settings.link_manager)
+    users = client("user-manager", settings.user_manager, required=True)
     return Managers(
         links=LinkClient(
             links,
@@ -77,9 +89,11 @@ def _managers(runtime: Runtime[GatewaySettings]) -> Managers:
         social_graph=SocialGraphClient(
             client("social-graph-manager", settings.social_graph_manager)
         ),
-        users=UserClient(client("user-manager", settings.user_manager, required=True)),
+        users=UserClient(users),
         news=NewsClient(news),
         imports=ImportClient(links),
+        trail=AuditClient(users),
+        recorder=recorder,
     )
 
 

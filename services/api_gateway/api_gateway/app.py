@@ -11,6 +11,7 @@ from typing import Final
 
 from api_gateway import authentication, client_address, docs, headers
 from api_gateway.account import add_account, add_tokens
+from api_gateway.audit import add_audit
 from api_gateway.client_address import Proxies
 from api_gateway.cookies import LoginCookie
 from api_gateway.csrf import add_form_tokens
@@ -27,9 +28,11 @@ from api_gateway.personal_data import PersonalData
 from api_gateway.sessions import Sessions
 from api_gateway.social import add_changes_of_following, add_lists_of_users
 from api_gateway.tags import add_tags
+from delinkcious.audit import Recorder
 from delinkcious.http.app import RestApp, create_app
 from delinkcious.http.slots import Slots
 from delinkcious.info import version_of
+from delinkcious.object_model.audit import AuditTrail
 from delinkcious.object_model.imports import ImportManager
 from delinkcious.object_model.links import LinkManager
 from delinkcious.object_model.news import NewsManager
@@ -49,11 +52,15 @@ class Managers:
     users: UserManager
     news: NewsManager
     imports: ImportManager
+    trail: AuditTrail
+    recorder: Recorder
 
     @property
     def personal_data(self) -> PersonalData:
         """Everything that a person has here."""
-        return PersonalData(self.users, self.social_graph, self.links, self.imports, self.news)
+        return PersonalData(
+            self.users, self.social_graph, self.links, self.imports, self.news, self.trail
+        )
 
 
 def create_gateway_app(
@@ -88,8 +95,9 @@ def create_gateway_app(
     slots = Slots(transfers, _TRANSFERS_EACH)
     add_start_of_imports(app, managers.imports, slots)
     add_imports(app, managers.imports)
-    add_export(app, managers.imports, slots)
-    add_export_of_account(app, managers.personal_data, slots)
+    add_export(app, managers.imports, slots, managers.recorder)
+    add_export_of_account(app, managers.personal_data, slots, managers.recorder)
+    add_audit(app, managers.trail)
     add_lists_of_users(app, managers.social_graph)
     add_changes_of_following(app, managers.social_graph, managers.users)
     add_news(app, managers.news)

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from api_gateway.client_address import Proxies, ProxyHeader, parse_proxies
-from delinkcious.config import Address, Port, Seconds, ServiceSettings
+from delinkcious.config import Address, BrokerSettings, Port, Seconds
 
 _SHORTEST_KEY: Final = 32
 
 
-class GatewaySettings(ServiceSettings):
+class GatewaySettings(BrokerSettings):
     """Environment variables of the same names in upper case."""
 
     service_name: ClassVar[str] = "api-gateway"

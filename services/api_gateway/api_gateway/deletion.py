@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from flask import Response
 from pydantic import BaseModel
 
+from api_gateway.audit import record_export
 from api_gateway.cookies import drop_session
 from api_gateway.personal_data import PersonalData, PersonalDataSchema
 from api_gateway.policy import authenticated, public
 from api_gateway.sessions import Sessions
+from delinkcious.audit import Action, Recorder
 from delinkcious.errors import InvalidArgument, NotFound, ResourceExhausted
 from delinkcious.http.app import RestApp, json_response, stream_response
 from delinkcious.http.decode import ANY, reads
@@ -62,7 +64,9 @@ def add_deletion(app: RestApp, users: UserManager, sessions: Sessions) -> None:
         return json_response(deletion_to_json(users.get_deletion(deletion_id)))
 
 
-def add_export_of_account(app: RestApp, data: PersonalData, slots: Slots) -> None:
+def add_export_of_account(
+    app: RestApp, data: PersonalData, slots: Slots, recorder: Recorder
+) -> None:
     """Adds everything one has, as a file."""
 
     @app.get("/v1/me/export")
@@ -76,14 +80,16 @@ def add_export_of_account(app: RestApp, data: PersonalData, slots: Slots) -> Non
     def export_me(caller: Identity) -> Response:
         """Export everything you have here.
 
-        Account, sessions and tokens without their secrets, whom you follow and who follows you, all
-        your links, imports and news, as one JSON document. If it cannot be completed, the
-        connection is reset: what has come is not everything.
+        Account, sessions and tokens without their secrets, what was done with the account, whom you
+        follow and who follows you, all your links, imports and news, as one JSON document. If it
+        cannot be completed, the connection is reset: what has come is not everything.
         """
         now = datetime.now(UTC)
         name = f"delinkcious-account-{caller.username}-{now:%Y-%m-%d}.json"
-        return stream_response(
+        response = stream_response(
             data.document(caller.username, slots, at=now),
             "application/json",
             **{"Content-Disposition": f'attachment; filename="{name}"'},
         )
+        record_export(recorder, Action.ACCOUNT_EXPORTED, caller)
+        return response

@@ -49,6 +49,18 @@ _USER: Final = {
     "email": "alice@example.com",
     "created_at": "2026-11-20T09:30:00Z",
 }
+_AUDIT_ENTRY: Final = {
+    "id": "0199c2f4-7a31-7c5e-8d11-3f6f0b5a1c23",
+    "at": "2026-11-20T09:30:00Z",
+    "action": "token_created",
+    "outcome": "success",
+    "service": "user-manager",
+    "address": "203.0.113.7",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0",
+    "token_id": 7,
+    "token_name": "backup script",
+    "details": {"scopes": "links:read", "by": "session 12"},
+}
 _DELETION: Final = "6f9619ff-8b86-4011-b42d-00c04fc964ff"
 
 EXAMPLES: Final[dict[str, Any]] = {
@@ -80,12 +92,14 @@ EXAMPLES: Final[dict[str, Any]] = {
         "news_feed": {"created_at": None},
         "sessions": [{"created_at": "2026-11-20T09:30:00Z", "expires_at": "2026-12-20T09:30:00Z"}],
         "tokens": [_TOKEN],
+        "audit": [_AUDIT_ENTRY],
         "following": ["bob"],
         "followers": ["bob", "carol"],
         "links": [_CHECKED],
         "imports": [_IMPORT],
         "news": [],
     },
+    "Audit": {"entries": [_AUDIT_ENTRY], "next_page_token": None},
     "CreateToken": {key: _TOKEN[key] for key in ("name", "scopes", "expires_at")},
     "NewApiToken": {**_TOKEN, "token": "…"},
     "ApiToken": _TOKEN,

@@ -7,7 +7,9 @@ from typing import Final
 from flask import Response
 from pydantic import BaseModel
 
+from api_gateway.audit import record_export
 from api_gateway.policy import authenticated
+from delinkcious.audit import Action, Recorder
 from delinkcious.errors import ResourceExhausted
 from delinkcious.http.app import RestApp, stream_response
 from delinkcious.http.decode import QUERY, reads
@@ -36,7 +38,7 @@ class ExportSchema(BaseModel):
     links: list[LinkSchema]
 
 
-def add_export(app: RestApp, imports: ImportManager, slots: Slots) -> None:
+def add_export(app: RestApp, imports: ImportManager, slots: Slots, recorder: Recorder) -> None:
     """Adds the export. It passes through as it comes, and is kept nowhere here."""
 
     @app.get("/v1/export")
@@ -61,8 +63,10 @@ def add_export(app: RestApp, imports: ImportManager, slots: Slots) -> None:
                 yield from imports.export(caller.username, wanted.format, wanted.q)
 
         name = f"delinkcious-{caller.username}-{datetime.now(UTC):%Y-%m-%d}.{wanted.format}"
-        return stream_response(
+        response = stream_response(
             chunks(),
             wanted.format.media_type,
             **{"Content-Disposition": f'attachment; filename="{name}"'},
         )
+        record_export(recorder, Action.LINKS_EXPORTED, caller, format=wanted.format)
+        return response

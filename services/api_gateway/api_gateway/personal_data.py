@@ -13,12 +13,14 @@ from pydantic import BaseModel
 
 from api_gateway.news import NewsEventSchema
 from delinkcious.http.slots import Slots
+from delinkcious.object_model.audit import AuditTrail
 from delinkcious.object_model.imports import ImportManager
 from delinkcious.object_model.links import LinkManager, LinkQuery
 from delinkcious.object_model.news import NewsManager
 from delinkcious.object_model.paging import MAX_PAGE_SIZE
 from delinkcious.object_model.social_graph import SocialGraphManager
 from delinkcious.object_model.users import UserManager
+from delinkcious.schemas.audit import AuditEntrySchema
 from delinkcious.schemas.imports import ImportSchema
 from delinkcious.schemas.links import LinkSchema
 from delinkcious.schemas.users import ApiTokenSchema, NewsFeedSchema, OpenSessionSchema, UserSchema
@@ -37,6 +39,7 @@ class PersonalDataSchema(BaseModel):
     news_feed: NewsFeedSchema
     sessions: list[OpenSessionSchema]
     tokens: list[ApiTokenSchema]
+    audit: list[AuditEntrySchema]
     following: list[str]
     followers: list[str]
     links: list[LinkSchema]
@@ -53,6 +56,7 @@ class PersonalData:
     links: LinkManager
     imports: ImportManager
     news: NewsManager
+    trail: AuditTrail
 
     def document(self, username: str, slots: Slots, *, at: datetime) -> Iterator[bytes]:
         """Yields the document; what fails ends it before its end."""
@@ -68,6 +72,10 @@ class PersonalData:
     def _lists(self, username: str) -> Iterator[tuple[str, Iterator[Iterable[Any]]]]:
         yield "sessions", iter([self.users.get_sessions(username)])
         yield "tokens", iter([self.users.get_tokens(username)])
+
+        def audit(token: str | None) -> _Page:
+            page = self.trail.get_audit(username, token, MAX_PAGE_SIZE)
+            return page.entries, page.next_page_token
 
         def following(token: str | None) -> _Page:
             page = self.social_graph.get_following(username, token, MAX_PAGE_SIZE)
@@ -90,7 +98,7 @@ class PersonalData:
             page = self.news.get_news(username, token, MAX_PAGE_SIZE)
             return page.events, page.next_token
 
-        for get_page in (following, followers, links, imports, news):
+        for get_page in (audit, following, followers, links, imports, news):
             yield get_page.__name__, _walk(get_page)
 
 

@@ -13,10 +13,12 @@ from api_gateway.sessions import Sessions
 from api_gateway.testing import MAX_LINKS, Caller, FixedNews, InMemoryImports, NoProvider
 from delinkcious.http.app import RestApp
 from delinkcious.object_model.users import GitHubIdentity, UserManager
+from delinkcious.testing.audit import RecordedActs
 from link_service.manager import LinkManager
 from link_service.memory import InMemoryLinkStore
 from social_graph_service.manager import SocialGraphManager
 from social_graph_service.memory import InMemoryFollowStore
+from user_service.audit import AuditTrail
 from user_service.manager import UserManager as RealUserManager
 from user_service.memory import InMemoryUserStore
 
@@ -34,18 +36,42 @@ def imports() -> InMemoryImports:
 
 
 @pytest.fixture
-def users() -> UserManager:
-    return RealUserManager(InMemoryUserStore(), timedelta(days=30))
+def user_store() -> InMemoryUserStore:
+    return InMemoryUserStore()
 
 
 @pytest.fixture
-def managers(users: UserManager, news: FixedNews, imports: InMemoryImports) -> Managers:
+def users(user_store: InMemoryUserStore) -> UserManager:
+    return RealUserManager(user_store, timedelta(days=30))
+
+
+@pytest.fixture
+def trail(user_store: InMemoryUserStore) -> AuditTrail:
+    return AuditTrail(user_store)
+
+
+@pytest.fixture
+def recorder() -> RecordedActs:
+    """Remembers what the gateway has recorded."""
+    return RecordedActs()
+
+
+@pytest.fixture
+def managers(
+    users: UserManager,
+    news: FixedNews,
+    imports: InMemoryImports,
+    trail: AuditTrail,
+    recorder: RecordedActs,
+) -> Managers:
     return Managers(
         links=LinkManager(InMemoryLinkStore(), MAX_LINKS),
         social_graph=SocialGraphManager(InMemoryFollowStore()),
         users=users,
         news=news,
         imports=imports,
+        trail=trail,
+        recorder=recorder,
     )
 
 

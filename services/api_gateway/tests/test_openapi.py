@@ -29,7 +29,7 @@ FILES = {"startImport"}
 @pytest.fixture(scope="module")
 def document() -> Any:
     nobody: Any = None
-    managers = Managers(nobody, nobody, nobody, nobody, nobody)
+    managers = Managers(*[nobody] * 7)
     sessions = Sessions(nobody, seconds=5, size=1)
     app = create_gateway_app(managers, sessions, NoProvider(), LoginCookie("k" * 32))
     response = app.test_client().get("/openapi.json")
@@ -236,6 +236,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/logout", {}),
 ]
 LAST_CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    ("GET", "/v1/me/audit", {}),
+    ("GET", "/v1/me/audit?start_token=x", {}),
     ("GET", "/v1/me/export", {}),
     ("DELETE", "/v1/me", {}),
     ("DELETE", "/v1/me", {"json": {"username": "alice"}}),

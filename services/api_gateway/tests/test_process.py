@@ -131,6 +131,7 @@ def test_it_starts_without_its_neighbours_says_whom_it_misses_and_waits(
         "link-manager": False,
         "social-graph-manager": False,
         "news-manager": False,
+        "nats": False,
     }
     assert not any(peer["ok"] for peer in found.values())
     with neighbours.serving("user-manager"):

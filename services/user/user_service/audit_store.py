@@ -50,7 +50,7 @@ class PostgresAuditStore:
                         "id": entry_id,
                         "at": at,
                         "service": service,
-                        "details": Jsonb(kept.details),
+                        "details": Jsonb(dict(kept.details)),
                     },
                 )
 

@@ -54,6 +54,7 @@ class Act:
         username: whose account it concerns; None if that is nobody's, or not known.
         github_id: whose it is, where GitHub has said so and the username is not known.
         token_id: the API token that was made or revoked.
+        origin: from where it was done; with which credential, goes to the details.
         details: what else there is to say, by short names.
 
     Raises:
@@ -85,8 +86,12 @@ class Act:
             "user_agent": self.origin.user_agent,
             "token_id": self.token_id,
             "token_name": _optional(self.token_name),
-            "details": {name: _detail(value) for name, value in self.details.items()},
+            "details": {name: _detail(value) for name, value in self._all_details().items()},
         }
+
+    def _all_details(self) -> Mapping[str, Detail]:
+        by = self.origin.credential
+        return {**self.details, "by": by} if by else self.details
 
     def to_event(self, service: str) -> Event:
         """Returns the event, for who has no outbox."""

@@ -14,8 +14,10 @@ from delinkcious.redaction import clean
 
 ADDRESS_HEADER: Final = "Delinkcious-Client-Address"
 AGENT_HEADER: Final = "Delinkcious-Client-Agent"
+CREDENTIAL_HEADER: Final = "Delinkcious-Client-Credential"
 
 _MAX_AGENT_LENGTH: Final = 200
+_MAX_CREDENTIAL_LENGTH: Final = 40
 _PRINTABLE_ASCII: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 
 
@@ -27,25 +29,39 @@ def cleaned(text: str, length: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """An address and a user agent, as far as they are known; made by `of`."""
+    """From where, with what program and with which credential, as far as known; made by `of`.
+
+    Attributes:
+        credential: the number of a session or an API token: ``session 12``, ``token 7``.
+    """
 
     address: str | None = None
     user_agent: str | None = None
+    credential: str | None = None
 
     @classmethod
-    def of(cls, address: str | None, user_agent: str | None) -> Self:
+    def of(cls, address: str | None, user_agent: str | None, credential: str | None = None) -> Self:
         """Returns the origin of what a client said of itself; no address is what is none."""
-        return cls(_address(address or ""), cleaned(user_agent or "", _MAX_AGENT_LENGTH) or None)
+        return cls(
+            _address(address or ""),
+            cleaned(user_agent or "", _MAX_AGENT_LENGTH) or None,
+            cleaned(credential or "", _MAX_CREDENTIAL_LENGTH) or None,
+        )
 
     def to_headers(self) -> dict[str, str]:
         """Returns the headers that pass it on."""
-        given = {ADDRESS_HEADER: self.address, AGENT_HEADER: self.user_agent}
+        given = {
+            ADDRESS_HEADER: self.address,
+            AGENT_HEADER: self.user_agent,
+            CREDENTIAL_HEADER: self.credential,
+        }
         return {name: quote(value, _PRINTABLE_ASCII) for name, value in given.items() if value}
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Reads the headers of a WSGI request."""
-        return cls.of(_header(environ, ADDRESS_HEADER), _header(environ, AGENT_HEADER))
+        names = (ADDRESS_HEADER, AGENT_HEADER, CREDENTIAL_HEADER)
+        return cls.of(*(_header(environ, name) for name in names))
 
 
 NOWHERE: Final = Origin()
