@@ -1,1 +1,1 @@
-"""`make audit`: known vulnerabilities in what we install, and secrets in what we keep."""
+"""`make audit`: known vulnerabilities in what we install, and secrets where they should not be."""

@@ -4,10 +4,12 @@ Exits 0 if nothing was found, 1 if something was, and 69 (EX_UNAVAILABLE) if not
 because the service that knows the vulnerabilities could not be asked: that is no good news.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.audit.leaks import logs_of, look_for_leaks
 from tools.audit.outcome import Outcome, Report
 from tools.audit.secrets import look_for_secrets
 from tools.audit.vulnerabilities import look_for_vulnerabilities
@@ -28,6 +30,9 @@ def main(options: list[str]) -> int:
 
 def _reports(options: list[str]) -> Iterator[Report]:
     yield look_for_secrets(ROOT)
+    directory = Path(os.environ.get("DELINKCIOUS_LOCAL_DIR") or ROOT / ".local")
+    if logs_of(directory):
+        yield look_for_leaks(directory)
     yield look_for_vulnerabilities(ROOT, options)
 
 
