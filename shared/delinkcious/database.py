@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Final, Self
+from weakref import WeakSet
 
 import psycopg
 import structlog
@@ -56,7 +57,7 @@ class Database:
         self.name = name
         self._address = address
         self._local = threading.local()
-        self._open: set[Connection[Any]] = set()
+        self._open: WeakSet[_Held] = WeakSet()
         self._down_until = 0.0
         self._probe = Probe(self._ask, _PROBE_TIMEOUT)
         self._probed: Connection[Any] | None = None
@@ -97,8 +98,8 @@ class Database:
 
     def close(self) -> None:
         """Closes the connections of all threads, none of which may be at work any more."""
-        while self._open:
-            self._open.pop().close()
+        for held in list(self._open):
+            held.connection.close()
         self._close_probe()
 
     def _ask(self) -> None:
@@ -116,30 +117,39 @@ class Database:
             self._probed.close()
 
     def _connection(self) -> Connection[Any]:
-        connection: Connection[Any] | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            if not _is_lost(connection):
-                return connection
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is not None:
+            if not _is_lost(held.connection):
+                return held.connection
             self._discard()
         if monotonic() < self._down_until:
             raise Unavailable(f"{self.name} does not answer.", retry_after=1)
         try:
-            self._local.connection = connection = self._connect()
-            self._open.add(connection)
+            self._local.held = held = _Held(self._connect())
+            self._open.add(held)
         except psycopg.Error:
             self._down_until = monotonic() + _PAUSE_AFTER_FAILURE
             raise
-        return connection
+        return held.connection
 
     def _connect(self) -> Connection[Any]:
         return psycopg.connect(**self._address.parameters(), **_SET_UP, prepare_threshold=2)
 
     def _discard(self) -> None:
-        connection: Connection[Any] | None = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            self._open.discard(connection)
-            connection.close()
+        held: _Held | None = getattr(self._local, "held", None)
+        self._local.held = None
+        if held is not None:
+            held.connection.close()
+
+
+class _Held:
+    """A thread's connection, which is closed when the thread ends."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
 
 
 def _is_lost(connection: Connection[Any]) -> bool:
@@ -170,7 +180,7 @@ class AsyncDatabase:
     def __init__(self, name: str, address: PostgresAddress, *, max_size: int = 4) -> None:
         self.name = name
         self.pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            kwargs={**address.parameters(), **_SET_UP},
+            kwargs=lambda: {**address.parameters(), **_SET_UP},  # a password may have changed
             min_size=1,
             max_size=max_size,
             timeout=5,

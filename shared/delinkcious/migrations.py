@@ -16,7 +16,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from psycopg import sql
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -42,7 +42,11 @@ def migrate(address: PostgresAddress, migrations: ModuleType, *, wait: float = 6
     """
     try:
         _create_database(address, wait)
-        engine = create_engine(_url(address), poolclass=NullPool)
+        engine = create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: psycopg.connect(**address.parameters()),
+            poolclass=NullPool,
+        )
         with engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             connection.commit()
@@ -94,17 +98,6 @@ def _upgrade(connection: Connection, migrations: ModuleType) -> None:
 def _scripts_of(migrations: ModuleType) -> ScriptDirectory:
     folder = str(Path(str(migrations.__file__)).parent)
     return ScriptDirectory(folder, version_locations=[folder])
-
-
-def _url(address: PostgresAddress) -> URL:
-    return URL.create(
-        "postgresql+psycopg",
-        username=address.user,
-        password=address.password or None,
-        host=address.host,
-        port=address.port,
-        database=address.name,
-    )
 
 
 def _one_line(error: Exception) -> str:

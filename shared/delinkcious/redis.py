@@ -1,19 +1,23 @@
 """Redis for asyncio services: one server with its pool of connections, and its errors as ours."""
 
 import asyncio
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Self
+from pathlib import Path
+from typing import Any, Final, Self
 
 import redis
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.credentials import CredentialProvider
 
 from delinkcious.breaker import Breaker
+from delinkcious.config import Login, TlsFiles
 from delinkcious.errors import Unavailable
 
 logger = structlog.get_logger()
@@ -34,11 +38,57 @@ _BREAKER_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """A Redis server. The password stays out of ``repr``."""
+    """A Redis server. The password stays out of ``repr``.
+
+    Attributes:
+        user: of its access control list; empty for the one that it has by itself.
+        password_file: where the password is read for each connection, instead.
+        tls: set, the connection is encrypted and the server has to be who it should be.
+    """
 
     host: str
     port: int
     password: str = field(default="", repr=False)
+    user: str = ""
+    password_file: Path | None = None
+    tls: TlsFiles | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """Returns what redis-py takes for each connection, beside its class."""
+        login = Login(self.user, self.password, self.password_file)
+        parameters: dict[str, Any] = {
+            "host": self.host,
+            "port": self.port,
+            "credential_provider": _Credentials(login) if login.user or login.password else None,
+        }
+        if self.tls is not None:
+            parameters |= {
+                "ssl_ca_certs": str(self.tls.ca),
+                "ssl_certfile": self.tls.cert and str(self.tls.cert),
+                "ssl_keyfile": self.tls.key and str(self.tls.key),
+                "ssl_min_version": ssl.TLSVersion.TLSv1_2,
+            }
+        return parameters
+
+
+class _Credentials(CredentialProvider):
+    """Who we are, as it is when we connect."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """Returns the user, if there is one, and the password."""
+        user, password = self._login.user, self._login.password
+        return (user, password) if user else (password,)
+
+
+class _RenewedConnection(SSLConnection):
+    """Reads its certificates each time it connects; redis-py would keep the first ones."""
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        self.ssl_context.context = None
+        return super()._connection_arguments()
 
 
 class AsyncRedis:
@@ -56,9 +106,8 @@ class AsyncRedis:
         self.name = name
         self.client = Redis.from_pool(
             BlockingConnectionPool(
-                host=address.host,
-                port=address.port,
-                password=address.password or None,
+                connection_class=Connection if address.tls is None else _RenewedConnection,
+                **address.parameters(),
                 max_connections=max_connections,
                 timeout=_TIMEOUT,
                 socket_connect_timeout=_CONNECT_TIMEOUT,

@@ -16,16 +16,17 @@ from typing import Any, Final, Self, TypeVar, cast
 
 import structlog
 from nats.aio.client import Client
-from nats.errors import ConnectionClosedError, NoServersError
+from nats.errors import ConnectionClosedError, NoServersError, SecureConnWantedError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from delinkcious.config import BrokerSettings
+from delinkcious.config import BrokerSettings, Login, TlsFiles
 from delinkcious.errors import Unavailable
 from delinkcious.health import NotReady
 from delinkcious.messaging.metrics import CONNECTED
 from delinkcious.messaging.pacing import Backoff, pause, unless
 from delinkcious.messaging.streams import Retention, ensure_streams
+from delinkcious.tls import client_context
 
 logger = structlog.get_logger()
 
@@ -35,6 +36,7 @@ CONNECTION_ERRORS: Final = (NatsError, OSError, TimeoutError)
 """What nats-py raises when the broker is gone or refuses."""
 
 _RETENTION: Final = Retention()
+_NOBODY: Final = Login()
 _RECONNECT: Final = Backoff(base=0.1, cap=2)
 _CONNECT_TIMEOUT: Final = 2
 _DRAIN_TIMEOUT: Final = 5
@@ -50,6 +52,15 @@ class _Client(Client):
     Its own `_close` first sends what is pending; when that fails, it leaves its tasks behind and
     does not tell that it is closed. Nothing is lost without: `drain` sends before it closes.
     """
+
+    def _connect_command(self) -> bytes:
+        """Says who we are, but not unencrypted if it was to be encrypted.
+
+        nats-py encrypts only if the server says that it wants to, and anybody could say otherwise.
+        """
+        if "tls" in self.options and not self._server_info.get("tls_required"):
+            raise SecureConnWantedError
+        return super()._connect_command()
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         self._pending.clear()
@@ -89,14 +100,25 @@ class Broker:
     """
 
     def __init__(
-        self, host: str, port: int, name: str, *, retention: Retention = _RETENTION
+        self,
+        host: str,
+        port: int,
+        name: str,
+        *,
+        retention: Retention = _RETENTION,
+        login: Login = _NOBODY,
+        tls: TlsFiles | None = None,
     ) -> None:
         """Takes the broker's address and how to use it.
 
         Args:
             name: under which its monitoring shows us.
             retention: of the streams, the same for all who use the broker.
+            login: who enters it, if it asks.
+            tls: set, the connection is encrypted and the broker has to be who it should be.
         """
+        self._login = login
+        self._tls = tls
         self._retention = retention
         self._url = f"nats://{host}:{port}"
         self._name = name
@@ -115,7 +137,14 @@ class Broker:
             dead_letters=timedelta(seconds=settings.dead_letter_retention),
         )
         nats = settings.nats
-        return cls(nats.host, nats.port, settings.service_name, retention=retention)
+        return cls(
+            nats.host,
+            nats.port,
+            settings.service_name,
+            retention=retention,
+            login=settings.nats_login,
+            tls=settings.nats_tls,
+        )
 
     @property
     def connected(self) -> bool:
@@ -213,7 +242,8 @@ class Broker:
     async def _connect(self) -> Connection:
         client, lost = _Client(), asyncio.Event()
         try:
-            await _open(client, self._url, self._options(lost))
+            options = {**self._options(lost), **self._credentials()}
+            await _open(client, self._url, options)
             connection = Connection(client, client.jetstream(), lost, self._retention)
             await connection.attempt(connection.ensure_streams())
         except BaseException:
@@ -234,6 +264,15 @@ class Broker:
             "max_outstanding_pings": _MAX_OUTSTANDING_PINGS,
             "closed_cb": _setter(lost),
         }
+
+    def _credentials(self) -> dict[str, Any]:
+        """Returns who we are, and whom we trust, by the files of this moment."""
+        credentials: dict[str, Any] = {}
+        if self._login.user:
+            credentials |= {"user": self._login.user, "password": self._login.password}
+        if self._tls is not None:
+            credentials["tls"] = client_context(self._tls)
+        return credentials
 
 
 async def _open(client: Client, url: str, options: dict[str, Any]) -> None:
