@@ -5,6 +5,7 @@ database's password, a neighbour's token) goes only to the process that needs it
 path of a file.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,16 @@ GRACE_PERIOD = 10
 LOCAL_CLIENT_ID = "delinkcious-local"
 
 _DATABASES = {LINK.name: "LINK_DB", SOCIAL_GRAPH.name: "SOCIAL_GRAPH_DB", USER.name: "USER_DB"}
+
+_LIMITS = {
+    "LIMIT_ADDRESS": "600000/minute",
+    "LIMIT_USER": "600000/minute",
+    "LIMIT_TOKEN": "600000/minute",
+    "LIMIT_LOGIN": "6000/minute",
+    "LIMIT_IMPORTS": "6000/minute",
+    "LIMIT_CHECKS": "6000/minute",
+}
+"""All who come here are one person and what that person tries out, from one address."""
 
 
 class GitHubSecretMissing(Exception):
@@ -106,6 +117,7 @@ class Environments:
             **_address("USER_MANAGER", self.layout.port(USER)),
             **_address("NEWS_MANAGER", self.layout.port(NEWS)),
             **_address("NEWS_MANAGER_REDIS", ports.redis),
+            **_address("API_GATEWAY_REDIS", ports.redis),
             **_address("NATS_CLUSTER", ports.nats),
         }
 
@@ -123,7 +135,12 @@ class Environments:
                 "LINK_CHECKER_HOST_PAUSE": "0.02",
             }
         if service.name == API_GATEWAY.name:
-            return {"SECRET_KEY_FILE": str(self.credentials.gateway_key), **self._login()}
+            return {
+                "SECRET_KEY_FILE": str(self.credentials.gateway_key),
+                "API_GATEWAY_REDIS_PASSWORD_FILE": str(self.credentials.redis_password),
+                **{name: os.environ.get(name) or limit for name, limit in _LIMITS.items()},
+                **self._login(),
+            }
         if service.name == IDENTITY_PROVIDER.name:
             return self._identity_provider()
         raise LookupError(service.name)

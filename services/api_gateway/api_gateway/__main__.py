@@ -7,6 +7,9 @@ from api_gateway.audit import tell_origin
 from api_gateway.config import GatewaySettings
 from api_gateway.cookies import LoginCookie
 from api_gateway.github import GitHub
+from api_gateway.limits import Limiter
+from api_gateway.limits_counters import Counters, redis_storage
+from api_gateway.limits_leases import Leases
 from api_gateway.news_stream import NewsStreams
 from api_gateway.sessions import Sessions
 from api_gateway.threads import at_once
@@ -48,6 +51,7 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
         streams=streams,
         transfers=max(1, settings.server_threads // 2),
         proxies=settings.proxies,
+        limiter=_limiter(runtime),
     )
     broker.start()
     try:
@@ -95,6 +99,17 @@ def _managers(runtime: Runtime[GatewaySettings], recorder: Recorder) -> Managers
         trail=AuditClient(users),
         recorder=recorder,
     )
+
+
+def _limiter(runtime: Runtime[GatewaySettings]) -> Limiter:
+    """Returns what limits requests. While Redis is away, nothing does."""
+    settings = runtime.settings
+    key = settings.secret_key.get_secret_value().encode()
+    leases = Leases(Counters(redis_storage(settings.redis), key))
+    leases.start()
+    runtime.health.add("redis", leases.check, required=False)
+    limits = settings.limits
+    return Limiter(leases, lambda: limits)
 
 
 def _github(settings: GatewaySettings) -> GitHub:

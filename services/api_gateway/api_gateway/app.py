@@ -9,7 +9,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from api_gateway import authentication, client_address, docs, headers
+from api_gateway import authentication, cors, client_address, docs, headers
 from api_gateway.account import add_account, add_tokens
 from api_gateway.audit import add_audit
 from api_gateway.client_address import Proxies
@@ -20,6 +20,7 @@ from api_gateway.export import add_export
 from api_gateway.feeds import add_address_of_news, add_feed_of_links, add_feed_of_news
 from api_gateway.github import IdentityProvider
 from api_gateway.imports import add_imports, add_start_of_imports
+from api_gateway.limits import Limiter, install_for_addresses, install_for_users
 from api_gateway.links import add_changes_of_links, add_lists_of_links
 from api_gateway.login import Login, add_login
 from api_gateway.news import add_news
@@ -73,6 +74,7 @@ def create_gateway_app(
     streams: NewsStreams | None = None,
     transfers: int = 4,
     proxies: Proxies | None = None,
+    limiter: Limiter | None = None,
 ) -> RestApp:
     """Returns the application that serves the public API.
 
@@ -80,6 +82,7 @@ def create_gateway_app(
         streams: the streams of news, for who wants to end them.
         transfers: how many imports and exports may pass through at a time.
         proxies: whose word is taken for the addresses of clients; without any, nobody's.
+        limiter: counts requests; without one there are no limits.
     """
     app = create_app(__name__, title="Delinkcious", version=version_of("api-gateway"), auth=None)
     headers.install(app)
@@ -106,5 +109,9 @@ def create_gateway_app(
     add_feed_of_news(app, managers.news, managers.users, public_url)
     add_address_of_news(app, managers.users, public_url)
     docs.install(app, public_url)
+    if limiter:
+        install_for_addresses(app, limiter)
     authentication.install(app, sessions, public_url)
+    if limiter:
+        install_for_users(app, limiter)
     return app

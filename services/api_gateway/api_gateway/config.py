@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from api_gateway.client_address import Proxies, ProxyHeader, parse_proxies
+from api_gateway.limits import Kind, Limits, Rate
 from delinkcious.config import Address, BrokerSettings, Port, Seconds
+from delinkcious.redis import RedisAddress
 
 _SHORTEST_KEY: Final = 32
 
@@ -26,6 +28,16 @@ class GatewaySettings(BrokerSettings):
     secret_key: SecretStr = Field(description="signs the cookies of logins; at least 32 characters")
     session_cache_seconds: float = Field(5, ge=0, le=60)
     session_cache_size: int = Field(10_000, ge=1)
+
+    api_gateway_redis_service_host: str = "localhost"
+    api_gateway_redis_service_port: Port = 6379
+    api_gateway_redis_password: SecretStr = SecretStr("")
+    limit_address: Rate = Limits().address
+    limit_user: Rate = Limits().user
+    limit_token: Rate = Limits().token
+    limit_login: Rate = Limits().login
+    limit_imports: Rate = Limits().imports
+    limit_checks: Rate = Limits().checks
 
     github_client_id: str
     github_client_secret: SecretStr
@@ -79,6 +91,20 @@ class GatewaySettings(BrokerSettings):
     def proxies(self) -> Proxies:
         """The proxies in front of the gateway."""
         return Proxies(parse_proxies(self.trusted_proxies), self.trusted_proxy_header)
+
+    @property
+    def redis(self) -> RedisAddress:
+        """Where requests are counted."""
+        return RedisAddress(
+            self.api_gateway_redis_service_host,
+            self.api_gateway_redis_service_port,
+            self.api_gateway_redis_password.get_secret_value(),
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """How much may be asked."""
+        return Limits(**{kind: getattr(self, f"limit_{kind}") for kind in Kind})
 
     @property
     def link_manager(self) -> Address:

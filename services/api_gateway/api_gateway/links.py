@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from api_gateway.limits import count_check
 from api_gateway.policy import authenticated
 from delinkcious.errors import AlreadyExists, FailedPrecondition, Gone, NotFound
 from delinkcious.http.app import RestApp, json_response, no_content
@@ -127,6 +128,8 @@ def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
         All of them or none, up to 1,000 in one call. If `q` finds more, `next_page_token` of the
         answer is the `start_token` of the next call.
         """
+        if wanted.check:
+            count_check(caller.username)
         return json_response(links.bulk_change(caller.username, wanted.to_change()))
 
     @app.post("/v1/links/check")

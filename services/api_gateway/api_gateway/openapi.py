@@ -13,7 +13,12 @@ from api_gateway.authentication import ACCESS_TOKEN_HEADER
 from api_gateway.cookies import session_cookie
 from api_gateway.examples import EXAMPLES
 from api_gateway.policy import Policy, Who, policy_of
-from delinkcious.errors import DelinkciousError, PermissionDenied, Unauthenticated
+from delinkcious.errors import (
+    DelinkciousError,
+    PermissionDenied,
+    ResourceExhausted,
+    Unauthenticated,
+)
 from delinkcious.http import openapi
 from delinkcious.http.app import RestApp
 from delinkcious.schemas.common import Username
@@ -69,6 +74,22 @@ _SECURITY_SCHEMES: Final[Node] = {
 }
 _CHALLENGE: Final[Node] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
 
+_LIMITED: Final[Node] = {
+    "Retry-After": {
+        "description": "Seconds after which to come again.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "RateLimit-Policy": {
+        "description": "The limits that the request counted for: how many (q) in so many seconds "
+        "(w). See draft-ietf-httpapi-ratelimit-headers.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": "How many of each are left (r), and in how many seconds there are more (t).",
+        "schema": {"type": "string"},
+    },
+}
+
 _PATH_PARAMETERS: Final[dict[str, Node]] = {
     "username": TypeAdapter(Username).json_schema(),
     "secret": {"type": "string", "examples": ["dlf_…"]},
@@ -105,6 +126,7 @@ def _complete(app: RestApp, document: Any) -> Any:
     for path, method, operation in openapi.operations(document):
         if policy := policy_of(views[path, method]):
             _say_who_may_call(operation, method, policy)
+        _say_that_it_is_limited(operation)
         for parameter in operation["parameters"]:
             if parameter["in"] == "path":
                 parameter["schema"] = _PATH_PARAMETERS[parameter["name"]]
@@ -142,3 +164,9 @@ def _say_who_may_call(operation: Node, method: str, policy: Policy) -> None:
     for status, answer in openapi.problems(*refusals).items():
         answer["headers"] = _CHALLENGE
         operation["responses"].setdefault(str(status), answer)
+
+
+def _say_that_it_is_limited(operation: Node) -> None:
+    for status, answer in openapi.problems(ResourceExhausted).items():
+        refusal = operation["responses"].setdefault(str(status), answer)
+        refusal["headers"] = refusal.get("headers", {}) | _LIMITED

@@ -3,6 +3,7 @@
 import pytest
 
 from api_gateway.config import GatewaySettings
+from api_gateway.limits import Limits
 from delinkcious.config import ConfigurationError
 
 REQUIRED = {
@@ -85,3 +86,15 @@ def test_proxies_are_networks_and_what_is_none_is_named(monkeypatch: pytest.Monk
 def test_nobody_is_a_proxy_unless_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.7"}
     assert GatewaySettings.load().proxies.client(said) == "127.0.0.1"
+
+
+def test_limits_come_from_the_environment_and_wrong_ones_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LIMIT_USER", "7/minute")
+    limits = GatewaySettings.load().limits
+    assert limits.user.amount == 7
+    assert limits.token == Limits().token
+    monkeypatch.setenv("LIMIT_USER", "many")
+    with pytest.raises(ConfigurationError, match="LIMIT_USER: must be a number and a time"):
+        GatewaySettings.load()

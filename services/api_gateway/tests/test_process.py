@@ -132,6 +132,7 @@ def test_it_starts_without_its_neighbours_says_whom_it_misses_and_waits(
         "social-graph-manager": False,
         "news-manager": False,
         "nats": False,
+        "redis": False,
     }
     assert not any(peer["ok"] for peer in found.values())
     with neighbours.serving("user-manager"):

@@ -1,0 +1,218 @@
+"""How much may be asked of the gateway: by whom, of what, and in which time.
+
+Every request counts for its address; one with a token counts for its user and for that token, too.
+What is dear has a tighter limit besides (`DEAR`). Who is over a limit is told which, and when to
+come again (429). How it is counted is the business of `limits_leases`.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from math import ceil
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import limits as library
+from flask import Flask, current_app, g, request
+from limits import RateLimitItem
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from api_gateway.client_address import client_address
+from api_gateway.limits_leases import Lease, Leases, Spent
+from delinkcious.errors import ResourceExhausted
+from delinkcious.live import LiveModel
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+Headers = list[tuple[str, str]]
+
+_FORM: Final = "^[1-9][0-9]{0,8}/(second|minute|hour|day)$"
+_SPENT: Final = "delinkcious.limits"
+_SITE_BITS: Final = 64
+
+
+class Kind(StrEnum):
+    """What is limited; also the name of the policy in `RateLimit` headers."""
+
+    ADDRESS = "address"
+    USER = "user"
+    TOKEN = "token"
+    LOGIN = "login"
+    IMPORTS = "imports"
+    CHECKS = "checks"
+
+
+DEAR: Final = {
+    "start_login": Kind.LOGIN,
+    "finish_login": Kind.LOGIN,
+    "start_import": Kind.IMPORTS,
+    "check_links": Kind.CHECKS,
+}
+"""Endpoints with a limit of their own; `change_links` counts as a check when it asks for one."""
+
+
+def _parse(value: Any) -> Any:
+    if isinstance(value, RateLimitItem):
+        return value
+    if not re.match(_FORM, text := str(value)):
+        raise ValueError("must be a number and a time, such as 600/minute")
+    return library.parse(text)
+
+
+def _text(rate: RateLimitItem) -> str:
+    return f"{rate.amount}/{rate.GRANULARITY.name}"
+
+
+Rate = Annotated[
+    RateLimitItem,
+    BeforeValidator(_parse),
+    PlainSerializer(_text, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _FORM}),
+]
+"""``600/minute``: a number, and ``second``, ``minute``, ``hour`` or ``day``."""
+
+
+def rate(text: str) -> RateLimitItem:
+    """Returns the rate that a text such as ``600/minute`` says.
+
+    Raises:
+        ValueError: it says none.
+    """
+    parsed: RateLimitItem = _parse(text)
+    return parsed
+
+
+class Limits(LiveModel):
+    """The limits that hold, each under the name of its kind."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    address: Rate = Field(rate("3000/minute"), description="requests from one address")
+    user: Rate = Field(rate("1200/minute"), description="requests of one user")
+    token: Rate = Field(rate("600/minute"), description="requests with one token")
+    login: Rate = Field(rate("30/minute"), description="steps of logins from one address")
+    imports: Rate = Field(rate("20/hour"), description="imports that one user starts")
+    checks: Rate = Field(rate("60/minute"), description="calls for checks by one user")
+
+
+class Limiter:
+    """Counts requests. Safe to share between threads.
+
+    Args:
+        limits: returns those that hold now.
+    """
+
+    def __init__(self, leases: Leases, limits: Callable[[], Limits] = Limits) -> None:
+        self._leases = leases
+        self._limits = limits
+
+    def count(self, kind: Kind, whose: str) -> None:
+        """Counts the current request for somebody, and notes what is left for its answer.
+
+        Raises:
+            ResourceExhausted: nothing is.
+        """
+        try:
+            lease = self._leases.spend(kind, getattr(self._limits(), kind), whose)
+        except Spent as spent:
+            _note(spent.lease)
+            raise _refusal(kind, spent) from None
+        if lease is not None:
+            _note(lease)
+
+
+def count_check(username: str) -> None:
+    """Counts the current request as one for checks."""
+    if limiter := _limiter():
+        limiter.count(Kind.CHECKS, username)
+
+
+def install_for_addresses(app: Flask, limiter: Limiter) -> None:
+    """Limits addresses, and tells in every answer what is left; to be called before authentication
+    is installed: what guesses at tokens is limited by this alone.
+    """
+    answer = app.wsgi_app
+    app.extensions[_SPENT] = limiter
+
+    def count() -> None:
+        site = _site(client_address())
+        limiter.count(Kind.ADDRESS, site)
+        rule = request.url_rule
+        if rule is not None and DEAR.get(rule.endpoint) is Kind.LOGIN:
+            limiter.count(Kind.LOGIN, site)
+
+    def respond(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        spent: list[Lease] = []
+        environ[_SPENT] = spent
+
+        def start(status: str, headers: Headers, *error: Any) -> Any:
+            if spent:
+                headers = [*headers, *_said_of(spent)]
+            return start_response(status, headers, *error)
+
+        return answer(environ, start)
+
+    app.before_request(count)
+    app.wsgi_app = respond  # type: ignore[method-assign]
+
+
+def install_for_users(app: Flask, limiter: Limiter) -> None:
+    """Limits users and tokens; to be called after authentication is installed.
+
+    Raises:
+        RuntimeError: an endpoint that has a limit of its own does not exist.
+    """
+    if unknown := DEAR.keys() - app.view_functions.keys():
+        raise RuntimeError(f"limited, but no endpoints: {', '.join(sorted(unknown))}")
+
+    def count() -> None:
+        if "identity" not in g:
+            return
+        username = g.identity.username
+        limiter.count(Kind.USER, username)
+        limiter.count(Kind.TOKEN, sha256(g.token.encode("utf-8", "surrogateescape")).hexdigest())
+        dear = DEAR.get(request.endpoint or "")
+        if dear is not None:
+            limiter.count(dear, username)
+
+    app.before_request(count)
+
+
+def _limiter() -> Limiter | None:
+    limiter: Limiter | None = current_app.extensions.get(_SPENT)
+    return limiter
+
+
+def _note(lease: Lease) -> None:
+    request.environ[_SPENT].append(lease)
+
+
+def _said_of(leases: Iterable[Lease]) -> Headers:
+    """Returns the headers of draft-ietf-httpapi-ratelimit-headers-10."""
+    now = monotonic()
+    return [
+        ("RateLimit-Policy", ", ".join([lease.policy for lease in leases])),
+        ("RateLimit", ", ".join([lease.state(now) for lease in leases])),
+    ]
+
+
+def _refusal(kind: Kind, spent: Spent) -> ResourceExhausted:
+    seconds = max(1, ceil(spent.seconds))
+    return ResourceExhausted(
+        f"Too many requests: the limit `{kind}` is {_text(spent.lease.rate)}. "
+        f"Try again in {seconds} s.",
+        retry_after=seconds,
+    )
+
+
+@lru_cache(4096)
+def _site(address: str) -> str:
+    """Returns whom an address belongs to: of IPv6, a provider gives a whole network to each."""
+    if ":" not in address:
+        return address
+    network = IPv6Network((IPv6Address(int(ip_address(address))), _SITE_BITS), strict=False)
+    return str(network)
