@@ -38,8 +38,7 @@ smoke_test: .venv ## Check a running deployment as a client: make smoke_test TAR
 
 .PHONY: test
 test: check ## All tests: format, lint, types, generated code, unit, integration, end to end (minutes)
-	$(BIN)/python -m pytest -n 2 -m 'not e2e'
-	$(BIN)/python -m pytest -m e2e
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: test_short
 test_short: .venv ## The tests that need no servers (seconds)

@@ -29,7 +29,7 @@ from delinkcious.service import Command, Runtime, StartError
 
 B = TypeVar("B", bound=BrokerSettings)
 
-_CONNECT: Final = 10
+_CONNECT: Final = 5
 _DONE, _INCOMPLETE, _USAGE = 0, 1, 2
 _AGE: Final = re.compile(r"(\d{1,6})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -13,12 +13,28 @@ import pytest
 
 from tests.support.api import Api
 from tests.support.stack import Stack
+from tests.support.witness import Witness
+
+_LAST = Path(__file__).with_name("test_secrets.py")
+"""Looks at what all the others have left."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of this folder, which share one platform and so one process of xdist."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+    items.sort(key=lambda item: item.path == _LAST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def witness() -> Iterator[Witness]:
+    """Knows every secret that the tests' clients were given."""
+    witness = Witness()
+    with witness.watching():
+        yield witness
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from threading import Event
 from time import monotonic
+from typing import Any
 
 import pytest
 import requests
@@ -63,18 +64,22 @@ def frozen(stack: Stack, *names: tuple[str, str]) -> Iterator[None]:
 def test_whoever_needs_a_missing_server_says_so_and_recovers(
     stack: Stack, server: str, outage: Outage
 ) -> None:
-    needs = [(name, role, what) for needed, name, role, what in NEEDS if needed == server]
-    with outage(stack, (server, "")):
-        for name, role, what in needs:
-            wait_until(partial(is_not_ready, stack, name, role), timeout=RECOVERY)
-            answer = stack.readiness(name, role)
-            assert what in answer["reason"]
-            assert answer["dependencies"][what]["ok"] is False
-            assert stack.management(name, role, "/healthz").status_code == 200
+    needs = [need[1:] for need in NEEDS if need[0] == server]
+    with outage(stack, (server, "")), ThreadPoolExecutor(len(needs)) as threads:
+        for done in [threads.submit(says_what_it_misses, stack, *need) for need in needs]:
+            done.result()
 
 
-def is_not_ready(stack: Stack, name: str, role: str) -> bool:
-    return stack.readiness(name, role).get("status") == "not ready"
+def says_what_it_misses(stack: Stack, name: str, role: str, what: str) -> None:
+    answer = wait_until(partial(not_ready, stack, name, role), timeout=RECOVERY)
+    assert what in answer["reason"]
+    assert answer["dependencies"][what]["ok"] is False
+    assert stack.management(name, role, "/healthz").status_code == 200
+
+
+def not_ready(stack: Stack, name: str, role: str) -> dict[str, Any] | None:
+    answer = stack.readiness(name, role)
+    return answer if answer.get("status") == "not ready" else None
 
 
 def test_links_are_saved_and_read_while_everything_else_is_missing(
