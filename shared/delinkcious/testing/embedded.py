@@ -9,12 +9,15 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib.metadata import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from delinkcious.config import TlsFiles
 from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
 from delinkcious.testing.privileges import give_away, unprivileged
 
@@ -132,6 +135,18 @@ class EmbeddedPostgres:
 
 
 @dataclass(frozen=True)
+class RedisUser:
+    """A user of Redis: a password, and the rules of its access control list."""
+
+    password: str = field(repr=False)
+    rules: str
+
+    def rule(self, name: str) -> str:
+        """The line of the configuration; it has only a digest of the password."""
+        return f"user {name} on #{sha256(self.password.encode()).hexdigest()} {self.rules}"
+
+
+@dataclass(frozen=True)
 class EmbeddedRedis:
     """Redis on the loopback interface, with a password when one is given."""
 
@@ -143,6 +158,8 @@ class EmbeddedRedis:
     password: str = field(default="", repr=False)
     durable: bool = True
     """Whether data outlives the process."""
+    users: Mapping[str, RedisUser] = field(default_factory=dict, repr=False)
+    """Who may enter beside the one with the password, and do what."""
 
     @property
     def address(self) -> RedisAddress:
@@ -169,6 +186,7 @@ class EmbeddedRedis:
         ]
         if self.password:
             settings.append(f'requirepass "{self.password}"')
+        settings += [user.rule(name) for name, user in self.users.items()]
         _write_private(self._config, "\n".join(settings) + "\n")
 
     def command(self) -> list[str]:
@@ -186,6 +204,10 @@ class EmbeddedNats:
     directory: Path
     port: int
     monitoring_port: int
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The password of each who may enter; everybody may if there is nobody."""
+    tls: TlsFiles | None = None
+    """Set, it speaks TLS only, and only with those who have a certificate of that CA."""
 
     @property
     def address(self) -> NatsAddress:
@@ -210,6 +232,15 @@ class EmbeddedNats:
             "server_name: local",
             f"jetstream: {{ {storage} }}",
         ]
+        if self.users:
+            users = ", ".join(
+                f'{{user: "{user}", password: "{password}"}}'
+                for user, password in self.users.items()
+            )
+            settings.append(f"authorization: {{ users: [{users}] }}")
+        if self.tls is not None:
+            files = f'cert_file: "{self.tls.cert}", key_file: "{self.tls.key}"'
+            settings.append(f'tls: {{ {files}, ca_file: "{self.tls.ca}", verify: true }}')
         _write_private(self._config, "\n".join(settings) + "\n")
 
     def command(self) -> list[str]:

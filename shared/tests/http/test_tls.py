@@ -206,7 +206,7 @@ def serial(service: ServiceProcess, caller: TlsFiles) -> str:
     curl.setopt(pycurl.OPT_CERTINFO, 1)
     curl.setopt(pycurl.WRITEFUNCTION, len)
     curl.perform()
-    return dict(curl.getinfo(pycurl.INFO_CERTINFO)[0])["Serial Number"]
+    return str(dict(curl.getinfo(pycurl.INFO_CERTINFO)[0])["Serial Number"])
 
 
 def taken_over(service: ServiceProcess) -> bool:
