@@ -6,6 +6,7 @@ from api_gateway.app import Managers, create_gateway_app
 from api_gateway.audit import tell_origin
 from api_gateway.config import GatewaySettings
 from api_gateway.cookies import LoginCookie
+from api_gateway.cors import parse_origins
 from api_gateway.github import GitHub
 from api_gateway.limits import Limiter
 from api_gateway.limits_counters import Counters, redis_storage
@@ -51,6 +52,7 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
         streams=streams,
         transfers=max(1, settings.server_threads // 2),
         proxies=settings.proxies,
+        cors_origins=parse_origins(settings.cors_origins),
         limiter=_limiter(runtime),
     )
     broker.start()

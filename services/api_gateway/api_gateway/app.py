@@ -1,15 +1,16 @@
 """The public API, composed: its endpoints, and what every request passes through.
 
 1. observe: span, log line and metrics, around everything (`delinkcious.http.app`)
-2. headers: what every answer tells browsers and caches
+2. headers, and cors: what every answer tells browsers and caches
 3. authentication: who calls, and whether they may, before anything of the request is read
 4. problems: every error into a problem document
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from api_gateway import authentication, cors, client_address, docs, headers
+from api_gateway import authentication, client_address, cors, docs, headers
 from api_gateway.account import add_account, add_tokens
 from api_gateway.audit import add_audit
 from api_gateway.client_address import Proxies
@@ -74,6 +75,7 @@ def create_gateway_app(
     streams: NewsStreams | None = None,
     transfers: int = 4,
     proxies: Proxies | None = None,
+    cors_origins: Collection[str] = (),
     limiter: Limiter | None = None,
 ) -> RestApp:
     """Returns the application that serves the public API.
@@ -82,10 +84,12 @@ def create_gateway_app(
         streams: the streams of news, for who wants to end them.
         transfers: how many imports and exports may pass through at a time.
         proxies: whose word is taken for the addresses of clients; without any, nobody's.
+        cors_origins: the other sites whose scripts may call.
         limiter: counts requests; without one there are no limits.
     """
     app = create_app(__name__, title="Delinkcious", version=version_of("api-gateway"), auth=None)
-    headers.install(app)
+    headers.install(app, https=public_url.startswith("https:"))
+    cors.install(app, cors_origins)
     client_address.install(app, proxies or Proxies())
     add_login(app, Login(managers.users, provider, cookie, public_url))
     add_form_tokens(app)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from api_gateway.client_address import Proxies, ProxyHeader, parse_proxies
+from api_gateway.cors import parse_origins
 from api_gateway.limits import Kind, Limits, Rate
 from delinkcious.config import Address, BrokerSettings, Port, Seconds
 from delinkcious.redis import RedisAddress
@@ -26,6 +27,7 @@ class GatewaySettings(BrokerSettings):
     trusted_proxies: str = Field("", description="networks whose word on clients' addresses counts")
     trusted_proxy_header: ProxyHeader = "X-Forwarded-For"
     secret_key: SecretStr = Field(description="signs the cookies of logins; at least 32 characters")
+    cors_origins: str = Field("", description="sites whose scripts may call, comma-separated")
     session_cache_seconds: float = Field(5, ge=0, le=60)
     session_cache_size: int = Field(10_000, ge=1)
 
@@ -67,6 +69,12 @@ class GatewaySettings(BrokerSettings):
     @classmethod
     def _is_list_of_networks(cls, value: str) -> str:
         parse_proxies(value)
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        parse_origins(value)
         return value
 
     @field_validator("secret_key")
