@@ -3,7 +3,8 @@
 The embedded Postgres and Redis have no TLS, so a relay stands in front of them; NATS has it itself.
 """
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
