@@ -19,7 +19,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a service does with the events of a subject; ``consumer`` only if it receives them."""
+    """What a service does with the events of a subject; ``consumer`` only if it receives them with
+    a durable one.
+    """
 
     action: str
     subject: str

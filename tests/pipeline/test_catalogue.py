@@ -21,7 +21,7 @@ SOURCES = [
     if "/tests/" not in path.as_posix() and "/testing/" not in path.as_posix()
 ]
 DOMAINS = "|".join(stream.domain for stream in STREAMS if stream is not DEAD_LETTERS)
-SUBJECT = re.compile(rf"({DOMAINS})(\.[a-z]+)+")
+SUBJECT = re.compile(rf"({DOMAINS})(\.[a-z_]+)+")
 
 Change = Callable[[dict[str, Any]], object]
 

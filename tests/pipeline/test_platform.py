@@ -119,7 +119,7 @@ async def test_services_send_and_receive_what_the_catalogue_says_and_nothing_els
 
     await eventually(all_is_sent, 30, message="all that the catalogue says is sent")
     assert {(e.source, e.subject) for e in await read_all(nats_address)} == sends
-    receives = {(o.consumer, o.subject) for o in catalogue.operations() if o.action == "receive"}
+    receives = {(o.consumer, o.subject) for o in catalogue.operations() if o.consumer}
     consumers = await consumers_of(nats_address)
     assert {(c, s) for c, subjects in consumers.items() for s in subjects} == receives
     commands = await asyncio.gather(

@@ -28,6 +28,14 @@ _TOKEN: Final = {
     "scopes": ["links:read"],
     "created_at": "2026-11-20T09:30:00Z",
     "expires_at": "2027-11-20T09:30:00Z",
+    "last_used_at": "2026-11-21T03:00:12Z",
+}
+_SESSION: Final = {
+    "id": 3,
+    "client": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+    "created_at": "2026-11-20T09:30:00Z",
+    "last_used_at": "2026-11-20T17:41:00Z",
+    "expires_at": "2026-11-27T17:41:00Z",
 }
 _IMPORT: Final = {
     "id": 12,
@@ -90,7 +98,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         "exported_at": "2026-11-20T09:30:00Z",
         "account": _USER,
         "news_feed": {"created_at": None},
-        "sessions": [{"created_at": "2026-11-20T09:30:00Z", "expires_at": "2026-12-20T09:30:00Z"}],
+        "sessions": [_SESSION],
         "tokens": [_TOKEN],
         "audit": [_AUDIT_ENTRY],
         "following": ["bob"],

@@ -27,10 +27,13 @@ def test_an_api_token_is_shown_once_and_works(alice: Caller) -> None:
     token = made.json
     assert token is not None
     secret = token.pop("token")
-    assert set(token) == {"id", "name", "scopes", "created_at", "expires_at"}
+    assert set(token) == {"id", "name", "scopes", "created_at", "expires_at", "last_used_at"}
     assert (token["name"], token["scopes"]) == ("backup", ["links:read"])
-    assert alice.http.get("/v1/links", headers=token_headers(secret)).status_code == 200
+    assert token["last_used_at"] is None
     assert alice.get("/v1/tokens").json == {"tokens": [token]}
+    assert alice.http.get("/v1/links", headers=token_headers(secret)).status_code == 200
+    [used] = (alice.get("/v1/tokens").json or {})["tokens"]
+    assert used["last_used_at"] > token["created_at"]
 
 
 def test_two_tokens_of_one_name_are_a_409(alice: Caller) -> None:

@@ -24,6 +24,7 @@ from user_service.postgres import PostgresUserStore
 Published = Callable[[], list[Entry]]
 GATEWAY = "api-gateway"
 LIFETIME = timedelta(days=30)
+IDLE = timedelta(days=7)
 
 
 class Clock:
@@ -68,12 +69,12 @@ def memory() -> InMemoryUserStore:
 
 @pytest.fixture
 def in_memory(memory: InMemoryUserStore, clock: Clock) -> UserManager:
-    return UserManager(memory, LIFETIME, clock)
+    return UserManager(memory, LIFETIME, clock, idle_lifetime=IDLE)
 
 
 @pytest.fixture
 def on_postgres(database: Database, clock: Clock) -> UserManager:
-    return UserManager(PostgresUserStore(database), LIFETIME, clock)
+    return UserManager(PostgresUserStore(database), LIFETIME, clock, idle_lifetime=IDLE)
 
 
 @pytest.fixture

@@ -257,18 +257,6 @@ async def test_a_confirmation_arrives_as_an_event(service: UserManager, sweeper:
         await sweeper.confirm(Event(type="users.purged", source="/x", key="k", data={}))
 
 
-def test_open_sessions_are_listed_without_their_tokens(manager: Manager, clock: Clock) -> None:
-    manager.register(ALICE)
-    began = clock.now
-    manager.login("alice")
-    clock.turn(days=1)
-    manager.login("alice")
-    sessions = manager.get_sessions("alice")
-    assert [session.created_at for session in sessions] == [began, clock.now]
-    clock.turn(days=29)
-    assert len(manager.get_sessions("alice")) == 1
-
-
 @pytest.mark.integration
 def test_no_session_survives_that_is_opened_while_the_account_is_deleted(
     on_postgres: UserManager, database: Database

@@ -82,7 +82,9 @@ def test_a_session_from_login_to_logout(http: FlaskClient) -> None:
             "identity": {
                 "username": "alice",
                 "scopes": None,
-                "expires_at": session["expires_at"],
+                "expires_at": "2030-02-07T12:00:00+00:00",
+                "session_id": 1,
+                "token_id": None,
             }
         },
     )
@@ -125,6 +127,7 @@ def test_an_api_token_from_its_making_to_its_end(http: FlaskClient) -> None:
         "scopes": ["news"],
         "created_at": "2030-01-31T12:00:00+00:00",
         "expires_at": "2031-01-01T00:00:00+00:00",
+        "last_used_at": None,
     }
     listed = http.get("/tokens?username=alice", headers=GATEWAY)
     assert (listed.status_code, body_of(listed)) == (200, {"tokens": [token]})
@@ -279,5 +282,6 @@ def test_the_service_documents_itself(app: RestApp) -> None:
         "/feed_secret",
         "/feed_secret/owner",
         "/sessions",
+        "/sessions/{session_id}",
         "/deletions/{deletion_id}",
     }

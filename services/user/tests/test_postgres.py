@@ -10,7 +10,7 @@ from delinkcious.database import Database
 from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound
 from delinkcious.object_model.users import MAX_TOKENS, GitHubIdentity, TokenKind
 from user_service.manager import UserManager
-from user_service.postgres import FEED_OWNER, IDENTITY
+from user_service.postgres import CREDENTIAL, FEED_OWNER
 
 pytestmark = pytest.mark.integration
 
@@ -43,7 +43,8 @@ def test_a_token_is_found_by_one_look_into_one_index(
 ) -> None:
     with database.connection() as connection:
         connection.execute(
-            "INSERT INTO sessions SELECT sha256(n::text::bytea), 'alice', now(), now()"
+            "INSERT INTO sessions (digest, username, created_at, expires_at)"
+            " SELECT sha256(n::text::bytea), 'alice', now(), now()"
             " FROM generate_series(1, 5000) n"  # all expired: the least to find by that index
         )
         connection.execute(
@@ -51,7 +52,7 @@ def test_a_token_is_found_by_one_look_into_one_index(
             " SELECT sha256(n::text::bytea), 'alice', n, now() FROM generate_series(1, 5000) n"
         )
         connection.execute("ANALYZE")
-        statement = b"EXPLAIN (FORMAT JSON) " + IDENTITY[kind].encode()
+        statement = b"EXPLAIN (FORMAT JSON) " + CREDENTIAL[kind].encode()
         row = connection.execute(statement, [bytes(32)]).fetchone()
     plan: dict[str, Any] = row[0][0]["Plan"] if row else {}
     assert (plan["Node Type"], plan["Index Name"]) == ("Index Scan", index)

@@ -21,7 +21,7 @@ from delinkcious.object_model.users import (
 from delinkcious.object_model.users import UserManager as Manager
 from user_service.manager import UserManager
 
-from .conftest import LIFETIME, Clock
+from .conftest import IDLE, LIFETIME, Clock
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,10 @@ def test_a_session_belongs_to_who_logged_in_and_may_do_everything(
     assert session.username == "alice"
     assert session.expires_at == clock.now + LIFETIME
     assert kind_of_token(session.access_token) is TokenKind.SESSION
-    assert manager.authenticate(session.access_token) == Identity("alice", None, session.expires_at)
+    [opened] = manager.get_sessions("alice")
+    assert manager.authenticate(session.access_token) == Identity(
+        "alice", None, clock.now + IDLE, session_id=opened.id
+    )
 
 
 def test_each_login_opens_a_session_of_its_own(manager: Manager) -> None:
@@ -66,10 +69,114 @@ def test_a_session_ends_with_its_time_however_much_it_is_used(
     manager: Manager, clock: Clock
 ) -> None:
     token = manager.login("alice").access_token
-    clock.turn(days=29, hours=23, minutes=59, seconds=59)
+    for _ in range(5):
+        clock.turn(days=5)
+        assert is_good(manager, token)
+    clock.turn(days=4, hours=23, minutes=59, seconds=59)
     assert is_good(manager, token)
     clock.turn(seconds=1)
     assert not is_good(manager, token)
+
+
+def test_a_session_ends_when_it_is_not_used(manager: Manager, clock: Clock) -> None:
+    used, unused = (manager.login("alice").access_token for _ in range(2))
+    clock.turn(days=6)
+    assert is_good(manager, used)
+    clock.turn(days=1)
+    assert (is_good(manager, used), is_good(manager, unused)) == (True, False)
+    assert len(manager.get_sessions("alice")) == 1
+
+
+def test_uses_are_noted_once_a_minute(manager: Manager, clock: Clock) -> None:
+    began, session = clock.now, manager.login("alice").access_token
+    token = manager.create_token("alice", "laptop").token
+    assert manager.get_tokens("alice")[0].last_used_at is None
+
+    def noted() -> list[object]:
+        for each in (session, token):
+            manager.authenticate(each)
+        return [
+            manager.get_sessions("alice")[0].last_used_at,
+            manager.get_tokens("alice")[0].last_used_at,
+        ]
+
+    assert noted() == [began, began]
+    clock.turn(seconds=59)
+    assert noted() == [began, began]
+    clock.turn(seconds=1)
+    assert noted() == [clock.now, clock.now]
+    clock.turn(seconds=59)
+    assert noted() != [clock.now, clock.now]
+
+
+def test_open_sessions_are_listed_oldest_first_with_what_opened_them(
+    manager: Manager, clock: Clock
+) -> None:
+    began = clock.now
+    manager.login("alice", "Firefox\n  on\tLinux " + "x" * 300)
+    clock.turn(days=1)
+    manager.login("alice")
+    manager.login("bob")
+    first, second = manager.get_sessions("alice")
+    assert first.client == "Firefox on Linux " + "x" * 183
+    assert (first.created_at, first.last_used_at) == (began, began)
+    assert first.expires_at == began + IDLE
+    assert (second.client, second.created_at) == ("", clock.now)
+    assert first.id != second.id
+    clock.turn(days=6)
+    assert manager.get_sessions("alice") == [second]
+
+
+def test_one_session_is_revoked_by_its_owner_alone(manager: Manager) -> None:
+    tokens = [manager.login("alice").access_token for _ in range(2)]
+    first = manager.get_sessions("alice")[0].id
+    for owner, session_id in (("bob", first), ("alice", 10**30)):
+        with pytest.raises(NotFound):
+            manager.revoke_session(owner, session_id)
+    assert [is_good(manager, token) for token in tokens] == [True, True]
+    manager.revoke_session("alice", first)
+    assert [is_good(manager, token) for token in tokens] == [False, True]
+    with pytest.raises(NotFound):
+        manager.revoke_session("alice", first)
+
+
+def test_all_sessions_but_one_are_revoked_and_then_all(manager: Manager) -> None:
+    tokens = [manager.login("alice").access_token for _ in range(3)]
+    others, api_token = manager.login("bob"), manager.create_token("alice", "laptop").token
+    kept = manager.authenticate(tokens[1]).session_id
+    manager.revoke_sessions("alice", kept)
+    assert [is_good(manager, token) for token in tokens] == [False, True, False]
+    manager.revoke_sessions("alice")
+    manager.revoke_sessions("alice")
+    assert manager.get_sessions("alice") == []
+    assert is_good(manager, others.access_token)
+    assert is_good(manager, api_token)
+
+
+def test_all_api_tokens_are_revoked_at_once(manager: Manager) -> None:
+    tokens = [manager.create_token("alice", name).token for name in "ab"]
+    session, others = manager.login("alice"), manager.create_token("bob", "a").token
+    manager.revoke_tokens("alice")
+    assert [is_good(manager, token) for token in tokens] == [False, False]
+    assert manager.get_tokens("alice") == []
+    assert is_good(manager, session.access_token)
+    assert is_good(manager, others)
+
+
+def test_a_login_opens_one_session_however_often_it_is_finished(manager: Manager) -> None:
+    first = manager.login("alice", state="once").access_token
+    manager.logout(first)
+    with pytest.raises(AlreadyExists) as caught:
+        manager.login("alice", state="once")
+    assert caught.value.violations[0].field == "state"
+    assert manager.get_sessions("alice") == []
+    manager.login("alice", state="another")
+
+
+def test_a_login_of_nobody_uses_up_nothing(manager: Manager) -> None:
+    with pytest.raises(NotFound):
+        manager.login("carol", state="once")
+    manager.login("alice", state="once")
 
 
 def test_logging_out_twice_or_with_what_is_no_token_is_no_error(manager: Manager) -> None:
@@ -103,15 +210,19 @@ def test_an_api_token_may_do_what_its_scopes_say(manager: Manager, clock: Clock)
     assert kind_of_token(made.token) is TokenKind.API_TOKEN
     assert (made.details.name, made.details.scopes) == ("laptop", ("links:read", "news"))
     assert (made.details.created_at, made.details.expires_at) == (clock.now, later)
-    assert manager.authenticate(made.token) == Identity("alice", ("links:read", "news"), later)
+    assert manager.authenticate(made.token) == Identity(
+        "alice", ("links:read", "news"), later, token_id=made.details.id
+    )
 
 
 def test_an_api_token_without_limits_may_do_everything_for_ever(
     manager: Manager, clock: Clock
 ) -> None:
-    token = manager.create_token("alice", "laptop").token
+    made = manager.create_token("alice", "laptop")
     clock.turn(days=10_000)
-    assert manager.authenticate(token) == Identity("alice", None, None)
+    assert manager.authenticate(made.token) == Identity(
+        "alice", None, None, token_id=made.details.id
+    )
 
 
 def test_an_expired_api_token_is_gone_and_its_name_free(manager: Manager, clock: Clock) -> None:
@@ -203,6 +314,9 @@ def test_what_has_expired_is_removed_in_batches_and_nothing_else_is(
     clock.turn(days=1)
     live = service.login("alice").access_token
     lasting = service.create_token("bob", "lasting").token
-    clock.turn(days=29)
+    for _ in range(5):
+        clock.turn(days=5, hours=19)
+        assert is_good(service, live)
+    clock.turn(hours=1)
     assert [service.delete_expired(2) for _ in range(3)] == [3, 1, 0]
     assert [is_good(service, token) for token in (*old, live, lasting)] == [False] * 3 + [True] * 2

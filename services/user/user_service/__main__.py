@@ -28,6 +28,7 @@ def _manager(settings: UserSettings, database: Database) -> UserManager:
     return UserManager(
         PostgresUserStore(database),
         settings.lifetime_of_sessions,
+        idle_lifetime=timedelta(seconds=settings.session_idle_lifetime),
         quarantine=timedelta(seconds=settings.deletion_quarantine),
         patience=timedelta(seconds=settings.deletion_patience),
     )

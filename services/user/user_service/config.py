@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 
 from delinkcious.config import OutboxSettings, Port, PostgresAddress
 
+_SEVEN_DAYS: Final = 7 * 24 * 3600.0
 _THIRTY_DAYS: Final = 30 * 24 * 3600.0
 _ONE_DAY: Final = 24 * 3600.0
 _TEN_YEARS: Final = 10 * 365 * 24 * 3600.0
@@ -21,6 +22,9 @@ class UserSettings(OutboxSettings):
     server_threads: int = Field(4, ge=1, le=64, description="requests worked on at a time")
     session_lifetime: float = Field(
         _THIRTY_DAYS, gt=0, le=_TEN_YEARS, description="seconds from a login to its end"
+    )
+    session_idle_lifetime: float = Field(
+        _SEVEN_DAYS, gt=0, le=_TEN_YEARS, description="seconds from a session's last use to its end"
     )
     deletion_quarantine: float = Field(
         20, ge=0, le=3600, description="seconds from a deletion until its username is free again"

@@ -18,7 +18,6 @@ from delinkcious.object_model.users import (
     FEED_SECRET_PREFIX,
     MAX_TOKEN_NAME_LENGTH,
     GitHubIdentity,
-    Identity,
     Scope,
     TokenKind,
 )
@@ -68,11 +67,6 @@ def digest_of(token: str) -> bytes:
     that takes tells nothing of the token.
     """
     return hashlib.sha256(token.encode()).digest()
-
-
-def has_expired(identity: Identity, now: datetime) -> bool:
-    """Tells whether the time of a session or token is over."""
-    return identity.expires_at is not None and identity.expires_at <= now
 
 
 def pause_after(told: int, patience: timedelta) -> timedelta:

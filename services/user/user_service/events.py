@@ -6,6 +6,7 @@ from delinkcious.audit import RECORDED, Act
 from delinkcious.deletion import DELETED, DeletedUser
 from delinkcious.object_model.users import User
 from delinkcious.outbox import Entry
+from delinkcious.revocation import CREDENTIALS_REVOKED, Revocation
 
 REGISTERED: Final = "users.registered"
 
@@ -29,3 +30,8 @@ def audited(act: Act) -> Entry:
 def deleted(user: DeletedUser) -> Entry:
     """Has every service delete what it has of a user, and say so (``users.purged``)."""
     return Entry(DELETED, key=user.username, data=user.to_data())
+
+
+def revoked(revocation: Revocation) -> Entry:
+    """Has whoever remembers whose tokens these were forget it."""
+    return Entry(CREDENTIALS_REVOKED, key=revocation.username, data=revocation.to_data())

@@ -61,6 +61,21 @@ class GivenToken(BaseModel):
     token: Annotated[str, Field(min_length=1, max_length=512)]
 
 
+class OpenSessionOf(Owner):
+    """Who logs in, and with what."""
+
+    client: Annotated[Text, Field(max_length=1000, description="what it calls itself")] = ""
+    state: Annotated[
+        Text, Field(max_length=128, description="of the login; opens one session, and no other")
+    ] = ""
+
+
+class RevokeSessions(Owner):
+    """Whose sessions to end."""
+
+    keep: int | None = Field(None, ge=0, lt=2**63, description="the id of one to keep")
+
+
 class CreateTokenOf(CreateToken, Owner):
     """An API token to be made for somebody."""
 
@@ -79,6 +94,8 @@ class IdentitySchema(BaseModel):
     username: str
     scopes: list[str] | None = Field(description="null: everything")
     expires_at: datetime | None = Field(description="null: never")
+    session_id: int | None = Field(description="null: it is no session")
+    token_id: int | None = Field(description="null: it is no API token")
 
 
 class AuthenticationSchema(BaseModel):
@@ -135,17 +152,33 @@ def _add_accounts(app: RestApp, manager: UserManager) -> None:
 
 def _add_sessions(app: RestApp, manager: UserManager) -> None:
     @app.post("/login")
-    @reads(app, Owner, JSON)
+    @reads(app, OpenSessionOf, JSON)
     @app.output(SessionSchema, status_code=201)
-    @app.doc(responses=problems(NotFound))
-    def login(owner: Owner) -> Response:
-        return json_response(manager.login(owner.username), 201)
+    @app.doc(responses=problems(NotFound, AlreadyExists))
+    def login(wanted: OpenSessionOf) -> Response:
+        session = manager.login(wanted.username, wanted.client, wanted.state)
+        return json_response(session, 201)
 
     @app.get("/sessions")
     @reads(app, Owner, QUERY)
     @app.output(SessionsSchema)
     def get_sessions(owner: Owner) -> Response:
         return json_response({"sessions": manager.get_sessions(owner.username)})
+
+    @app.delete("/sessions")
+    @reads(app, RevokeSessions, QUERY)
+    @app.output({}, status_code=204)
+    def revoke_sessions(which: RevokeSessions) -> Response:
+        manager.revoke_sessions(which.username, which.keep)
+        return no_content()
+
+    @app.delete("/sessions/<int:session_id>")
+    @reads(app, Owner, QUERY)
+    @app.output({}, status_code=204)
+    @app.doc(responses=problems(NotFound))
+    def revoke_session(session_id: int, owner: Owner) -> Response:
+        manager.revoke_session(owner.username, session_id)
+        return no_content()
 
     @app.post("/logout")
     @reads(app, GivenToken, JSON)
@@ -181,6 +214,13 @@ def _add_tokens(app: RestApp, manager: UserManager) -> None:
         scopes = None if wanted.scopes is None else tuple(wanted.scopes)
         made = manager.create_token(wanted.username, wanted.name, scopes, wanted.expires_at)
         return json_response({**asdict(made.details), "token": made.token}, 201)
+
+    @app.delete("/tokens")
+    @reads(app, Owner, QUERY)
+    @app.output({}, status_code=204)
+    def revoke_tokens(owner: Owner) -> Response:
+        manager.revoke_tokens(owner.username)
+        return no_content()
 
     @app.delete("/tokens/<int:token_id>")
     @reads(app, Owner, QUERY)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from delinkcious.deletion import DeletedUser
-from delinkcious.errors import FailedPrecondition, NotFound, Unauthenticated
+from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound, Unauthenticated
 from delinkcious.object_model.users import (
     MAX_TOKENS,
     ApiToken,
@@ -22,11 +22,12 @@ from delinkcious.object_model.users import (
     is_feed_secret,
     kind_of_token,
 )
+from delinkcious.revocation import Revocation
 from user_service import events
+from user_service.credentials import Expiry, name_of_client
 from user_service.domain import (
     check_token_request,
     digest_of,
-    has_expired,
     new_feed_secret,
     new_token,
     usernames_for,
@@ -51,6 +52,7 @@ class UserManager:
 
     Args:
         session_lifetime: from a login to the end of its session, used or not.
+        idle_lifetime: from the last use of a session to its end.
         quarantine: from the deletion of an account until its name is free again, at the least.
         patience: how long services have to confirm a deletion.
     """
@@ -61,13 +63,14 @@ class UserManager:
         session_lifetime: timedelta,
         clock: Callable[[], datetime] = _utc_now,
         *,
+        idle_lifetime: timedelta = timedelta(days=7),
         quarantine: timedelta = timedelta(seconds=20),
         patience: timedelta = timedelta(minutes=5),
     ) -> None:
         self._store = store
         self._quarantine = quarantine
         self._patience = patience
-        self._session_lifetime = session_lifetime
+        self._expiry = Expiry(session_lifetime, idle_lifetime)
         self._clock = clock
 
     def register(self, identity: GitHubIdentity) -> User:
@@ -93,22 +96,33 @@ class UserManager:
     def get_user(self, username: str) -> User:
         return self._store.get_user(username)
 
-    def login(self, username: str) -> Session:
+    def login(self, username: str, client: str = "", state: str = "") -> Session:
         token, now = new_token(TokenKind.SESSION), self._clock()
-        expires_at = now + self._session_lifetime
-        self._store.insert_session(username, digest_of(token), now, expires_at)
+        digest, expires_at = digest_of(token), now + self._expiry.absolute
+        with self._store.transaction() as transaction:
+            if state and not transaction.finish_login(digest_of(state), now):
+                raise AlreadyExists.of("state", "this login has opened its session already")
+            transaction.insert_session(username, digest, name_of_client(client), now, expires_at)
         return Session(token, username, expires_at)
 
     def logout(self, token: str) -> None:
-        if kind_of_token(token) is TokenKind.SESSION:
-            self._store.delete_session(digest_of(token))
+        if kind_of_token(token) is not TokenKind.SESSION:
+            return
+        digest = digest_of(token)
+        with self._store.transaction() as transaction:
+            if username := transaction.delete_session(digest):
+                transaction.publish(events.revoked(Revocation.of_some(username, [digest])))
 
     def authenticate(self, token: str) -> Identity:
-        kind = kind_of_token(token)
-        identity = self._store.find_identity(kind, digest_of(token)) if kind else None
-        if identity is None or has_expired(identity, self._clock()):
+        kind, now = kind_of_token(token), self._clock()
+        credential = self._store.find(kind, digest_of(token)) if kind else None
+        if credential is None or self._expiry.has_ended(credential, now):
             raise Unauthenticated("The token is unknown, expired or revoked.")
-        return identity
+        if self._expiry.is_to_be_noted(credential, now):
+            before = now - self._expiry.noted
+            self._store.touch(credential.kind, digest_of(token), now, before)
+            credential = replace(credential, last_used_at=now)
+        return self._expiry.identity(credential)
 
     def create_token(
         self,
@@ -132,10 +146,37 @@ class UserManager:
         return list(self._store.get_tokens(username, self._clock()))
 
     def revoke_token(self, username: str, token_id: int) -> None:
-        self._store.delete_token(username, token_id, self._clock())
+        with self._store.transaction() as transaction:
+            digests = transaction.delete_tokens(username, self._clock(), token_id)
+            if not digests:
+                raise NotFound("You have no such token.")
+            transaction.publish(events.revoked(Revocation.of_some(username, digests)))
+
+    def revoke_tokens(self, username: str) -> None:
+        with self._store.transaction() as transaction:
+            if digests := transaction.delete_tokens(username, self._clock()):
+                transaction.publish(events.revoked(Revocation.of_some(username, digests)))
 
     def get_sessions(self, username: str) -> list[OpenSession]:
-        return list(self._store.get_sessions(username, self._clock()))
+        now = self._clock()
+        found = self._store.get_sessions(username, now, now - self._expiry.idle)
+        return [self._expiry.shown(session) for session in found]
+
+    def revoke_session(self, username: str, session_id: int) -> None:
+        now = self._clock()
+        with self._store.transaction() as transaction:
+            idle_since = now - self._expiry.idle
+            digests = transaction.delete_sessions(username, now, idle_since, session_id=session_id)
+            if not digests:
+                raise NotFound("You have no such session.")
+            transaction.publish(events.revoked(Revocation.of_some(username, digests)))
+
+    def revoke_sessions(self, username: str, keep: int | None = None) -> None:
+        now = self._clock()
+        with self._store.transaction() as transaction:
+            idle_since = now - self._expiry.idle
+            if digests := transaction.delete_sessions(username, now, idle_since, keep=keep):
+                transaction.publish(events.revoked(Revocation.of_some(username, digests)))
 
     def delete_account(self, username: str) -> Deletion:
         now = self._clock()
@@ -144,7 +185,7 @@ class UserManager:
             if deletion_id is None:
                 user = DeletedUser(str(uuid4()), username, now + self._quarantine)
                 transaction.close_account(user, now, now + self._patience)
-                transaction.publish(events.deleted(user))
+                transaction.publish(events.revoked(Revocation(username)), events.deleted(user))
                 deletion_id = user.deletion_id
         return self._store.get_deletion(deletion_id)
 

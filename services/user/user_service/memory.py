@@ -6,7 +6,7 @@ fails puts back the state it began with.
 
 import copy
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,6 @@ from delinkcious.object_model.users import (
     ApiToken,
     Deletion,
     GitHubIdentity,
-    Identity,
     OpenSession,
     TokenKind,
     User,
@@ -27,6 +26,7 @@ from delinkcious.object_model.users import (
 from delinkcious.outbox import Entry
 from user_service import events
 from user_service.audit_page import page_of, place_before
+from user_service.credentials import LOGIN_MEMORY, Credential
 from user_service.domain import (
     CLOCKS_AGREE,
     PARTICIPANTS,
@@ -43,8 +43,16 @@ class _Token:
     details: ApiToken
 
     @property
-    def identity(self) -> Identity:
-        return Identity(self.username, self.details.scopes, self.details.expires_at)
+    def credential(self) -> Credential:
+        details = self.details
+        return Credential(
+            TokenKind.API_TOKEN,
+            details.id,
+            self.username,
+            details.scopes,
+            details.expires_at,
+            details.last_used_at,
+        )
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,23 @@ class _Feed:
 
 @dataclass(frozen=True)
 class _Session:
-    identity: Identity
-    created_at: datetime
+    username: str
+    details: OpenSession
+
+    @property
+    def credential(self) -> Credential:
+        details = self.details
+        return Credential(
+            TokenKind.SESSION,
+            details.id,
+            self.username,
+            None,
+            details.expires_at,
+            details.last_used_at,
+        )
+
+    def is_live(self, now: datetime, idle_since: datetime) -> bool:
+        return self.details.expires_at > now and self.details.last_used_at > idle_since
 
 
 @dataclass
@@ -86,7 +109,9 @@ class _State:
     deletions: dict[str, _Deletion] = field(default_factory=dict)
     sessions: dict[bytes, _Session] = field(default_factory=dict)
     tokens: dict[bytes, _Token] = field(default_factory=dict)
+    last_session_id: int = 0
     last_token_id: int = 0
+    finished_logins: dict[bytes, datetime] = field(default_factory=dict)
     feeds: dict[str, _Feed] = field(default_factory=dict)
     events: list[Entry] = field(default_factory=list)
     audit: dict[str, tuple[str | None, AuditEntry]] = field(default_factory=dict)
@@ -107,6 +132,13 @@ class _State:
             if user.username == username:
                 return user
         raise NotFound.of("username", f"there is nobody called {username}")
+
+    def sessions_of(self, username: str) -> dict[bytes, _Session]:
+        return {
+            digest: session
+            for digest, session in self.sessions.items()
+            if session.username == username
+        }
 
     def tokens_of(self, username: str) -> list[_Token]:
         return [token for token in self.tokens.values() if token.username == username]
@@ -138,54 +170,45 @@ class InMemoryUserStore:
         with self._lock:
             return self._state.user(username)
 
-    def insert_session(
-        self,
-        username: str,
-        digest: bytes,
-        now: datetime,
-        expires_at: datetime,
-    ) -> None:
+    def find(self, kind: TokenKind, digest: bytes) -> Credential | None:
         with self._lock:
-            user = self._state.user(username)
-            identity = Identity(user.username, None, expires_at)
-            self._state.sessions[digest] = _Session(identity, now)
+            found = self._held(kind).get(digest)
+        return found.credential if found else None
 
-    def delete_session(self, digest: bytes) -> None:
+    def touch(self, kind: TokenKind, digest: bytes, now: datetime, before: datetime) -> None:
         with self._lock:
-            self._state.sessions.pop(digest, None)
+            if not (found := self._held(kind).get(digest)):
+                return
+            if found.details.last_used_at is None or found.details.last_used_at <= before:
+                if isinstance(found, _Session):
+                    details = replace(found.details, last_used_at=now)
+                    self._state.sessions[digest] = replace(found, details=details)
+                else:
+                    token = replace(found.details, last_used_at=now)
+                    self._state.tokens[digest] = replace(found, details=token)
 
-    def find_identity(self, kind: TokenKind, digest: bytes) -> Identity | None:
-        with self._lock:
-            if kind is TokenKind.SESSION:
-                session = self._state.sessions.get(digest)
-                return session.identity if session else None
-            token = self._state.tokens.get(digest)
-        return token.identity if token else None
+    def _held(self, kind: TokenKind) -> Mapping[bytes, _Session | _Token]:
+        return self._state.sessions if kind is TokenKind.SESSION else self._state.tokens
 
     def get_tokens(self, username: str, now: datetime) -> Sequence[ApiToken]:
         with self._lock:
             tokens = self._state.tokens_of(username)
         return [token.details for token in tokens if _is_live(token.details, now)]
 
-    def delete_token(self, username: str, token_id: int, now: datetime) -> None:
-        with self._lock:
-            for digest, token in self._state.tokens.items():
-                named = (token.username, token.details.id) == (username, token_id)
-                if named and _is_live(token.details, now):
-                    del self._state.tokens[digest]
-                    return
-        raise NotFound("You have no such token.")
-
     def delete_expired(self, now: datetime, limit: int) -> int:
         with self._lock:
             sessions, tokens = self._state.sessions, self._state.tokens
-            old_sessions = [key for key, one in sessions.items() if not _is_live(one.identity, now)]
+            logins = self._state.finished_logins
+            old_logins = [key for key, at in logins.items() if at <= now - LOGIN_MEMORY]
+            old_sessions = [key for key, one in sessions.items() if not _is_live(one.details, now)]
             old_tokens = [key for key, one in tokens.items() if not _is_live(one.details, now)]
             for digest in old_sessions[:limit]:
                 del sessions[digest]
             for digest in old_tokens[:limit]:
                 del tokens[digest]
-        return len(old_sessions[:limit]) + len(old_tokens[:limit])
+            for digest in old_logins[:limit]:
+                del logins[digest]
+        return sum(len(old[:limit]) for old in (old_logins, old_sessions, old_tokens))
 
     def put_feed_secret(self, username: str, digest: bytes, now: datetime) -> None:
         with self._lock:
@@ -202,16 +225,12 @@ class InMemoryUserStore:
             if self._state.feeds.pop(username, None) is None:
                 raise NotFound("Your news feed has no secret address.")
 
-    def get_sessions(self, username: str, now: datetime) -> Sequence[OpenSession]:
+    def get_sessions(
+        self, username: str, now: datetime, idle_since: datetime
+    ) -> Sequence[OpenSession]:
         with self._lock:
-            sessions = [
-                OpenSession(session.created_at, session.identity.expires_at)
-                for session in self._state.sessions.values()
-                if session.identity.username == username
-                and session.identity.expires_at
-                and session.identity.expires_at > now
-            ]
-        return sorted(sessions, key=lambda session: session.created_at)
+            mine = self._state.sessions_of(username).values()
+        return [session.details for session in mine if session.is_live(now, idle_since)]
 
     def get_deletion(self, deletion_id: str) -> Deletion:
         with self._lock:
@@ -352,7 +371,7 @@ class InMemoryUserTransaction:
         state.sessions = {
             digest: session
             for digest, session in state.sessions.items()
-            if session.identity.username != user.username
+            if session.username != user.username
         }
         state.tokens = {
             digest: token
@@ -365,6 +384,44 @@ class InMemoryUserTransaction:
             for entry_id, (owner, entry) in state.audit.items()
             if owner != user.username
         }
+
+    def finish_login(self, digest: bytes, now: datetime) -> bool:
+        if digest in self._state.finished_logins:
+            return False
+        self._state.finished_logins[digest] = now
+        return True
+
+    def insert_session(
+        self, username: str, digest: bytes, client: str, now: datetime, expires_at: datetime
+    ) -> None:
+        self._state.user(username)
+        self._state.last_session_id += 1
+        details = OpenSession(self._state.last_session_id, client, now, now, expires_at)
+        self._state.sessions[digest] = _Session(username, details)
+
+    def delete_session(self, digest: bytes) -> str | None:
+        session = self._state.sessions.pop(digest, None)
+        return session.username if session else None
+
+    def delete_sessions(
+        self,
+        username: str,
+        now: datetime,
+        idle_since: datetime,
+        *,
+        session_id: int | None = None,
+        keep: int | None = None,
+    ) -> Sequence[bytes]:
+        chosen = [
+            digest
+            for digest, session in self._state.sessions_of(username).items()
+            if session.is_live(now, idle_since)
+            and session_id in {None, session.details.id}
+            and session.details.id != keep
+        ]
+        for digest in chosen:
+            del self._state.sessions[digest]
+        return chosen
 
     def lock_account(self, username: str) -> None:
         self._state.user(username)
@@ -392,9 +449,23 @@ class InMemoryUserTransaction:
         self._state.tokens[digest] = _Token(username, details)
         return details
 
+    def delete_tokens(
+        self, username: str, now: datetime, token_id: int | None = None
+    ) -> Sequence[bytes]:
+        chosen = [
+            digest
+            for digest, token in self._state.tokens.items()
+            if token.username == username
+            and _is_live(token.details, now)
+            and token_id in {None, token.details.id}
+        ]
+        for digest in chosen:
+            del self._state.tokens[digest]
+        return chosen
+
     def publish(self, *events: Entry) -> None:
         self._state.events.extend(events)
 
 
-def _is_live(thing: Identity | ApiToken, now: datetime) -> bool:
+def _is_live(thing: OpenSession | ApiToken, now: datetime) -> bool:
     return thing.expires_at is None or thing.expires_at > now

@@ -13,12 +13,12 @@ from delinkcious.object_model.users import (
     ApiToken,
     Deletion,
     GitHubIdentity,
-    Identity,
     OpenSession,
     TokenKind,
     User,
 )
 from delinkcious.outbox import Entry
+from user_service.credentials import Credential
 from user_service.domain import TokenRequest
 
 
@@ -59,6 +59,38 @@ class UserTransaction(Protocol):
         """
         ...
 
+    def finish_login(self, digest: bytes, now: datetime) -> bool:
+        """Stores that a login has opened its session; False if it had already."""
+        ...
+
+    def insert_session(
+        self, username: str, digest: bytes, client: str, now: datetime, expires_at: datetime
+    ) -> None:
+        """Stores a session.
+
+        Raises:
+            NotFound: nobody has that name.
+        """
+        ...
+
+    def delete_session(self, digest: bytes) -> str | None:
+        """Removes a session and returns whose it was; None if it is not there."""
+        ...
+
+    def delete_sessions(
+        self,
+        username: str,
+        now: datetime,
+        idle_since: datetime,
+        *,
+        session_id: int | None = None,
+        keep: int | None = None,
+    ) -> Sequence[bytes]:
+        """Removes the user's sessions that have not expired, all but the one to keep or the one of
+        that id, and returns their digests.
+        """
+        ...
+
     def lock_account(self, username: str) -> None:
         """Has others who lock it wait until the transaction ends.
 
@@ -82,6 +114,14 @@ class UserTransaction(Protocol):
 
         Raises:
             AlreadyExists: the user has a token of that name.
+        """
+        ...
+
+    def delete_tokens(
+        self, username: str, now: datetime, token_id: int | None = None
+    ) -> Sequence[bytes]:
+        """Removes the user's API tokens that have not expired, all or the one of that id, and
+        returns their digests.
         """
         ...
 
@@ -174,38 +214,24 @@ class UserStore(Protocol):
         """
         ...
 
-    def insert_session(
-        self, username: str, digest: bytes, now: datetime, expires_at: datetime
-    ) -> None:
-        """Stores a session.
-
-        Raises:
-            NotFound: nobody has that name.
-        """
+    def find(self, kind: TokenKind, digest: bytes) -> Credential | None:
+        """Returns a session or API token, which may have expired."""
         ...
 
-    def delete_session(self, digest: bytes) -> None:
-        """Removes a session, if it is there."""
-        ...
-
-    def find_identity(self, kind: TokenKind, digest: bytes) -> Identity | None:
-        """Returns whom a session or API token belongs to, or belonged until it expired."""
+    def touch(self, kind: TokenKind, digest: bytes, now: datetime, before: datetime) -> None:
+        """Stores that a session or API token is used now, unless it was so since that moment."""
         ...
 
     def get_tokens(self, username: str, now: datetime) -> Sequence[ApiToken]:
         """Returns the user's API tokens that have not expired, oldest first."""
         ...
 
-    def delete_token(self, username: str, token_id: int, now: datetime) -> None:
-        """Removes an API token.
-
-        Raises:
-            NotFound: the user has no such token, or it has expired.
+    def get_sessions(
+        self, username: str, now: datetime, idle_since: datetime
+    ) -> Sequence[OpenSession]:
+        """Returns the user's sessions that have not expired, nor been idle since that moment,
+        oldest first, with their last end.
         """
-        ...
-
-    def get_sessions(self, username: str, now: datetime) -> Sequence[OpenSession]:
-        """Returns the user's sessions that have not expired, oldest first."""
         ...
 
     def get_deletion(self, deletion_id: str) -> Deletion:
@@ -217,8 +243,8 @@ class UserStore(Protocol):
         ...
 
     def delete_expired(self, now: datetime, limit: int) -> int:
-        """Removes sessions and API tokens that have expired, of each kind ``limit`` at most, and
-        returns how many.
+        """Removes sessions and API tokens that have expired, and finished logins that cannot come
+        again, of each kind ``limit`` at most, and returns how many.
         """
         ...
 

@@ -15,20 +15,33 @@ from delinkcious.object_model.users import (
     ApiToken,
     Deletion,
     GitHubIdentity,
-    Identity,
     OpenSession,
     TokenKind,
     User,
 )
 from delinkcious.outbox import Entry
 from user_service import deletion_store
+from user_service.credentials import LOGIN_MEMORY, Credential
 from user_service.domain import TokenRequest
 
 # Every request of the system comes by here: one row by its key, in one round trip. Whether it has
 # expired is for the manager to see: the planner must not choose the index on that instead.
-IDENTITY: Final[dict[TokenKind, LiteralString]] = {
-    TokenKind.SESSION: "SELECT username, NULL, expires_at FROM sessions WHERE digest = %s",
-    TokenKind.API_TOKEN: "SELECT username, scopes, expires_at FROM api_tokens WHERE digest = %s",
+CREDENTIAL: Final[dict[TokenKind, LiteralString]] = {
+    TokenKind.SESSION: """
+        SELECT id, username, NULL, expires_at, last_used_at FROM sessions WHERE digest = %s
+    """,
+    TokenKind.API_TOKEN: """
+        SELECT id, username, scopes, expires_at, last_used_at FROM api_tokens WHERE digest = %s
+    """,
+}
+_TOUCH: Final[dict[TokenKind, LiteralString]] = {
+    TokenKind.SESSION: """
+        UPDATE sessions SET last_used_at = %s WHERE digest = %s AND last_used_at <= %s
+    """,
+    TokenKind.API_TOKEN: """
+        UPDATE api_tokens SET last_used_at = %s
+        WHERE digest = %s AND (last_used_at IS NULL OR last_used_at <= %s)
+    """,
 }
 _UPDATE_ACCOUNT: Final = """
     UPDATE accounts SET name = %(name)s, email = %(email)s
@@ -41,16 +54,26 @@ _INSERT_ACCOUNT: Final = """
     ON CONFLICT DO NOTHING
     RETURNING username, name, email, created_at
 """
+_FINISH_LOGIN: Final = """
+    INSERT INTO finished_logins (digest, finished_at) VALUES (%s, %s) ON CONFLICT DO NOTHING
+"""
 _INSERT_SESSION: Final = """
-    INSERT INTO sessions (digest, username, created_at, expires_at)
-    SELECT %(digest)s, username, %(now)s, %(expires_at)s
+    INSERT INTO sessions (digest, username, client, created_at, last_used_at, expires_at)
+    SELECT %(digest)s, username, %(client)s, %(now)s, %(now)s, %(expires_at)s
     FROM accounts WHERE username = %(username)s AND deletion_id IS NULL FOR KEY SHARE
 """
 _SESSIONS: Final = """
-    SELECT created_at, expires_at FROM sessions
-    WHERE username = %s AND expires_at > %s ORDER BY created_at, digest
+    SELECT id, client, created_at, last_used_at, expires_at FROM sessions
+    WHERE username = %s AND expires_at > %s AND last_used_at > %s ORDER BY id
 """
-_TOKEN_COLUMNS: Final = "id, name, scopes, created_at, expires_at"
+_DELETE_SESSIONS: Final = """
+    DELETE FROM sessions
+    WHERE username = %(username)s AND expires_at > %(now)s AND last_used_at > %(idle_since)s
+        AND (%(session_id)s::numeric IS NULL OR id = %(session_id)s)
+        AND (%(keep)s::numeric IS NULL OR id <> %(keep)s)
+    RETURNING digest
+"""
+_TOKEN_COLUMNS: Final = "id, name, scopes, created_at, expires_at, last_used_at"
 _INSERT_TOKEN: Final = f"""
     INSERT INTO api_tokens (digest, username, name, scopes, created_at, expires_at)
     VALUES (%(digest)s, %(username)s, %(name)s, %(scopes)s, %(now)s, %(expires_at)s)
@@ -61,9 +84,11 @@ _TOKENS: Final = f"""
     SELECT {_TOKEN_COLUMNS} FROM api_tokens
     WHERE username = %s AND (expires_at IS NULL OR expires_at > %s) ORDER BY id
 """
-_DELETE_TOKEN: Final = """
+_DELETE_TOKENS: Final = """
     DELETE FROM api_tokens
-    WHERE id = %s AND username = %s AND (expires_at IS NULL OR expires_at > %s)
+    WHERE username = %(username)s AND (expires_at IS NULL OR expires_at > %(now)s)
+        AND (%(token_id)s::numeric IS NULL OR id = %(token_id)s)
+    RETURNING digest
 """
 _PUT_FEED_SECRET: Final = """
     INSERT INTO feed_secrets (username, digest, created_at)
@@ -88,6 +113,11 @@ _DELETE_EXPIRED: Final[Sequence[LiteralString]] = (
         ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED)
     """,
 )
+_FORGET_LOGINS: Final = """
+    DELETE FROM finished_logins WHERE digest IN (
+        SELECT digest FROM finished_logins WHERE finished_at <= %s
+        ORDER BY finished_at LIMIT %s FOR UPDATE SKIP LOCKED)
+"""
 
 
 class PostgresUserStore:
@@ -112,38 +142,28 @@ class PostgresUserStore:
             raise _nobody(username)
         return User(*row)
 
-    def insert_session(
-        self, username: str, digest: bytes, now: datetime, expires_at: datetime
-    ) -> None:
-        session = {"digest": digest, "username": username, "now": now, "expires_at": expires_at}
+    def find(self, kind: TokenKind, digest: bytes) -> Credential | None:
         with self._database.connection() as connection:
-            if connection.execute(_INSERT_SESSION, session).rowcount == 0:
-                raise _nobody(username)
-
-    def delete_session(self, digest: bytes) -> None:
-        with self._database.connection() as connection:
-            connection.execute("DELETE FROM sessions WHERE digest = %s", [digest])
-
-    def find_identity(self, kind: TokenKind, digest: bytes) -> Identity | None:
-        with self._database.connection() as connection:
-            row = connection.execute(IDENTITY[kind], [digest]).fetchone()
+            row = connection.execute(CREDENTIAL[kind], [digest]).fetchone()
         if row is None:
             return None
-        username, scopes, expires_at = row
-        return Identity(username, _scopes(scopes), expires_at)
+        id_, username, scopes, expires_at, last_used_at = row
+        return Credential(kind, id_, username, _scopes(scopes), expires_at, last_used_at)
+
+    def touch(self, kind: TokenKind, digest: bytes, now: datetime, before: datetime) -> None:
+        with self._database.connection() as connection:
+            connection.execute(_TOUCH[kind], [now, digest, before])
 
     def get_tokens(self, username: str, now: datetime) -> Sequence[ApiToken]:
         with self._database.connection() as connection:
             return [_api_token(*row) for row in connection.execute(_TOKENS, [username, now])]
 
-    def delete_token(self, username: str, token_id: int, now: datetime) -> None:
+    def get_sessions(
+        self, username: str, now: datetime, idle_since: datetime
+    ) -> Sequence[OpenSession]:
         with self._database.connection() as connection:
-            if connection.execute(_DELETE_TOKEN, [token_id, username, now]).rowcount == 0:
-                raise NotFound("You have no such token.")
-
-    def get_sessions(self, username: str, now: datetime) -> Sequence[OpenSession]:
-        with self._database.connection() as connection:
-            return [OpenSession(*row) for row in connection.execute(_SESSIONS, [username, now])]
+            rows = connection.execute(_SESSIONS, [username, now, idle_since])
+            return [OpenSession(*row) for row in rows]
 
     def get_deletion(self, deletion_id: str) -> Deletion:
         with self._database.connection() as connection:
@@ -151,7 +171,8 @@ class PostgresUserStore:
 
     def delete_expired(self, now: datetime, limit: int) -> int:
         with self._database.connection() as connection:
-            return sum(
+            forgotten = connection.execute(_FORGET_LOGINS, [now - LOGIN_MEMORY, limit]).rowcount
+            return forgotten + sum(
                 connection.execute(statement, [now, limit]).rowcount
                 for statement in _DELETE_EXPIRED
             )
@@ -206,6 +227,45 @@ class PostgresUserTransaction:
     def close_account(self, user: DeletedUser, now: datetime, tell_at: datetime) -> None:
         deletion_store.close_account(self._connection, user, now, tell_at)
 
+    def finish_login(self, digest: bytes, now: datetime) -> bool:
+        return self._connection.execute(_FINISH_LOGIN, [digest, now]).rowcount > 0
+
+    def insert_session(
+        self, username: str, digest: bytes, client: str, now: datetime, expires_at: datetime
+    ) -> None:
+        session = {
+            "digest": digest,
+            "username": username,
+            "client": client,
+            "now": now,
+            "expires_at": expires_at,
+        }
+        if self._connection.execute(_INSERT_SESSION, session).rowcount == 0:
+            raise _nobody(username)
+
+    def delete_session(self, digest: bytes) -> str | None:
+        statement = "DELETE FROM sessions WHERE digest = %s RETURNING username"
+        row = self._connection.execute(statement, [digest]).fetchone()
+        return row[0] if row else None
+
+    def delete_sessions(
+        self,
+        username: str,
+        now: datetime,
+        idle_since: datetime,
+        *,
+        session_id: int | None = None,
+        keep: int | None = None,
+    ) -> Sequence[bytes]:
+        which = {
+            "username": username,
+            "now": now,
+            "idle_since": idle_since,
+            "session_id": session_id,
+            "keep": keep,
+        }
+        return [row[0] for row in self._connection.execute(_DELETE_SESSIONS, which)]
+
     def lock_account(self, username: str) -> None:
         statement = (
             "SELECT FROM accounts WHERE username = %s AND deletion_id IS NULL FOR NO KEY UPDATE"
@@ -242,6 +302,12 @@ class PostgresUserTransaction:
             raise AlreadyExists.of("name", "you have a token of this name")
         return _api_token(*row)
 
+    def delete_tokens(
+        self, username: str, now: datetime, token_id: int | None = None
+    ) -> Sequence[bytes]:
+        which = {"username": username, "now": now, "token_id": token_id}
+        return [row[0] for row in self._connection.execute(_DELETE_TOKENS, which)]
+
     def publish(self, *events: Entry) -> None:
         outbox.append(self._connection, events)
 
@@ -256,8 +322,9 @@ def _api_token(
     scopes: list[str] | None,
     created_at: datetime,
     expires_at: datetime | None,
+    last_used_at: datetime | None,
 ) -> ApiToken:
-    return ApiToken(id_, name, _scopes(scopes), created_at, expires_at)
+    return ApiToken(id_, name, _scopes(scopes), created_at, expires_at, last_used_at)
 
 
 def _scopes(scopes: list[str] | None) -> tuple[str, ...] | None:

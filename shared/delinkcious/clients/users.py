@@ -39,8 +39,9 @@ class UserClient:
     def get_user(self, username: str) -> User:
         return _user(self._http.get(f"/users/{username}").json())
 
-    def login(self, username: str) -> Session:
-        fields = self._http.request("POST", "/login", json={"username": username}).json()
+    def login(self, username: str, client: str = "", state: str = "") -> Session:
+        body = {"username": username, "client": client, "state": state}
+        fields = self._http.request("POST", "/login", json=body).json()
         return Session(**{**fields, "expires_at": datetime.fromisoformat(fields["expires_at"])})
 
     def logout(self, token: str) -> None:
@@ -50,8 +51,14 @@ class UserClient:
         identity = self._identity(token) if kind_of_token(token) else None
         if identity is None:
             raise Unauthenticated("The token is unknown, expired or revoked.")
-        scopes, expires_at = identity["scopes"], identity["expires_at"]
-        return Identity(identity["username"], scopes and tuple(scopes), _time(expires_at))
+        scopes = identity["scopes"]
+        return Identity(
+            username=identity["username"],
+            scopes=scopes and tuple(scopes),
+            expires_at=_time(identity["expires_at"]),
+            session_id=identity["session_id"],
+            token_id=identity["token_id"],
+        )
 
     def create_token(
         self,
@@ -71,6 +78,9 @@ class UserClient:
     def revoke_token(self, username: str, token_id: int) -> None:
         self._http.request("DELETE", f"/tokens/{token_id}", query={"username": username})
 
+    def revoke_tokens(self, username: str) -> None:
+        self._http.request("DELETE", "/tokens", query={"username": username}, retry=True)
+
     def create_feed_secret(self, username: str) -> FeedSecret:
         made = self._http.request("POST", "/feed_secret", json={"username": username}).json()
         return FeedSecret(made["secret"], datetime.fromisoformat(made["created_at"]))
@@ -80,10 +90,16 @@ class UserClient:
 
     def get_sessions(self, username: str) -> list[OpenSession]:
         reply = self._http.get("/sessions", {"username": username})
-        return [
-            OpenSession(**{name: datetime.fromisoformat(time) for name, time in session.items()})
-            for session in reply.json()["sessions"]
-        ]
+        return [_session(session) for session in reply.json()["sessions"]]
+
+    def revoke_session(self, username: str, session_id: int) -> None:
+        self._http.request("DELETE", f"/sessions/{session_id}", query={"username": username})
+
+    def revoke_sessions(self, username: str, keep: int | None = None) -> None:
+        query: dict[str, Any] = {"username": username}
+        if keep is not None:
+            query["keep"] = keep
+        self._http.request("DELETE", "/sessions", query=query, retry=True)
 
     def delete_account(self, username: str) -> Deletion:
         # Asking twice is as good as once.
@@ -124,6 +140,16 @@ def _deletion(fields: Mapping[str, Any]) -> Deletion:
     )
 
 
+def _session(fields: Mapping[str, Any]) -> OpenSession:
+    return OpenSession(
+        id=fields["id"],
+        client=fields["client"],
+        created_at=datetime.fromisoformat(fields["created_at"]),
+        last_used_at=datetime.fromisoformat(fields["last_used_at"]),
+        expires_at=datetime.fromisoformat(fields["expires_at"]),
+    )
+
+
 def _api_token(fields: Mapping[str, Any]) -> ApiToken:
     return ApiToken(
         id=fields["id"],
@@ -131,6 +157,7 @@ def _api_token(fields: Mapping[str, Any]) -> ApiToken:
         scopes=fields["scopes"] and tuple(fields["scopes"]),
         created_at=datetime.fromisoformat(fields["created_at"]),
         expires_at=_time(fields["expires_at"]),
+        last_used_at=_time(fields["last_used_at"]),
     )
 
 

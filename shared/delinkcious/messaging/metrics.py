@@ -16,15 +16,16 @@ NOT_PUBLISHED: Final = Counter(
     ["type"],
 )
 DROPPED: Final = Counter(
-    "delinkcious_events_dropped_total",
+    "delinkcious_background_events_dropped_total",
     "Events to be published soon that never were, by reason: overflow, invalid, closed.",
     ["type", "reason"],
 )
 WAITING: Final = Gauge(
-    "delinkcious_events_waiting", "Events to be published soon that the broker has not got yet."
+    "delinkcious_background_events_waiting",
+    "Events to be published soon that the broker has not got yet.",
 )
 HEARD: Final = Counter(
-    "delinkcious_events_heard_total",
+    "delinkcious_background_events_heard_total",
     "Events that came to a listener, by outcome: handled, failed, malformed.",
     ["subject", "outcome"],
 )

@@ -87,23 +87,32 @@ class Identity:
 
     Attributes:
         scopes: what the token may be used for; None means everything (a session, or a full token).
-        expires_at: None means never.
+        expires_at: None means never; of a session, when it ends if it is not used any more.
+        session_id: which session it is; None if it is none.
+        token_id: which API token it is; None if it is none.
     """
 
     username: str
     scopes: tuple[str, ...] | None
     expires_at: datetime | None
+    session_id: int | None = None
+    token_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A named API token, without its secret."""
+    """A named API token, without its secret.
+
+    Attributes:
+        last_used_at: to within a minute; None if it never was.
+    """
 
     id: int
     name: str
     scopes: tuple[str, ...] | None
     created_at: datetime
     expires_at: datetime | None
+    last_used_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +133,18 @@ class FeedSecret:
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """A session that has not expired, without its token."""
+    """A session that has not expired, without its token.
 
+    Attributes:
+        client: what the program that logged in calls itself; empty if it does not say.
+        last_used_at: to within a minute.
+        expires_at: when it ends at the latest, and if it is not used any more.
+    """
+
+    id: int
+    client: str
     created_at: datetime
+    last_used_at: datetime
     expires_at: datetime
 
 
@@ -177,10 +195,16 @@ class UserManager(Protocol):
         """
         ...
 
-    def login(self, username: str) -> Session:
+    def login(self, username: str, client: str = "", state: str = "") -> Session:
         """Opens a session.
 
+        Args:
+            client: what the program that logs in calls itself.
+            state: of the login that this is the end of; it opens one session and no other. Empty:
+                there was none.
+
         Raises:
+            AlreadyExists: the state has opened a session.
             NotFound: nobody has that name.
         """
         ...
@@ -234,6 +258,10 @@ class UserManager(Protocol):
         """
         ...
 
+    def revoke_tokens(self, username: str) -> None:
+        """Revokes all API tokens of the user."""
+        ...
+
     def create_feed_secret(self, username: str) -> FeedSecret:
         """Makes the secret that opens the user's news feed, and nothing else, to whoever has it.
 
@@ -250,6 +278,18 @@ class UserManager(Protocol):
 
     def get_sessions(self, username: str) -> list[OpenSession]:
         """Returns the user's sessions that have not expired, oldest first."""
+        ...
+
+    def revoke_session(self, username: str, session_id: int) -> None:
+        """Ends a session.
+
+        Raises:
+            NotFound: the user has no such session.
+        """
+        ...
+
+    def revoke_sessions(self, username: str, keep: int | None = None) -> None:
+        """Ends all sessions of the user, but for the one to keep."""
         ...
 
     def delete_account(self, username: str) -> Deletion:

@@ -47,6 +47,7 @@ class ApiTokenSchema(BaseModel):
     scopes: list[ScopeName] | None = Field(description="null: everything")
     created_at: datetime
     expires_at: datetime | None = Field(description="null: never")
+    last_used_at: datetime | None = Field(description="to within a minute; null: never")
 
 
 class NewApiTokenSchema(ApiTokenSchema):
@@ -70,8 +71,11 @@ class NewsFeedSchema(BaseModel):
 class OpenSessionSchema(BaseModel):
     """An open session."""
 
+    id: int
+    client: str = Field(description="what the program that logged in calls itself")
     created_at: datetime
-    expires_at: datetime
+    last_used_at: datetime = Field(description="to within a minute")
+    expires_at: datetime = Field(description="when it ends, if it is not used any more")
 
 
 class SessionsSchema(BaseModel):

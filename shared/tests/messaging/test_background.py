@@ -32,7 +32,7 @@ def background(port: int, *, buffer: int = 1000) -> BackgroundBroker:
 
 def dropped(reason: str) -> float:
     labels = {"type": SUBJECT, "reason": reason}
-    return REGISTRY.get_sample_value("delinkcious_events_dropped_total", labels) or 0
+    return REGISTRY.get_sample_value("delinkcious_background_events_dropped_total", labels) or 0
 
 
 def stored(port: int) -> int:
