@@ -97,9 +97,11 @@ class Login:
         if self.file is None:
             return self.given
         try:
-            return self.file.read_text(encoding="utf-8").strip()
+            password = self.file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return self.given  # as it was at the start
+        redaction.keep([password])
+        return password
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError
 from delinkcious.config import (
     Address,
     ConfigurationError,
+    Login,
     OutboxSettings,
     PostgresAddress,
     ServiceSettings,
@@ -204,3 +205,12 @@ def test_dead_letters_that_die_before_their_events_are_a_mistake(
 def test_secrets_are_taken_out_of_what_is_logged(load: Load) -> None:
     load(PASSWORD="correct horse", PEPPER="battery staple")
     assert clean("correct horse, battery staple") == f"{REDACTED}, {REDACTED}"
+
+
+def test_a_changed_password_is_taken_out_of_what_is_logged_too(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    login = Login("link", "", file)
+    for password in ("the first password", "the second password"):
+        file.write_text(f"{password}\n")
+        assert login.password == password
+    assert clean("the first password, the second password") == f"{REDACTED}, {REDACTED}"
