@@ -12,6 +12,7 @@ tokens are renewed while everybody goes on (docs/certificates.md).
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -42,6 +43,21 @@ def constant(token: str | None) -> Credential:
     return lambda: token
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A call that is not let in.
+
+    Attributes:
+        call: as the tables of callers name it.
+        caller: the service that may not make it; None if it is not known who calls.
+        address: where it came from.
+    """
+
+    call: str
+    caller: str | None
+    address: str
+
+
 class MutualAuth:
     """The tokens that this service shares with its peers.
 
@@ -53,6 +69,7 @@ class MutualAuth:
     def __init__(self, tokens: Tokens | None, *, file: Path | None = None) -> None:
         self.enabled = tokens is not None or file is not None
         self._needed: set[str] = set()
+        self._listeners: list[Callable[[Refusal], None]] = []
         self._tokens: Steady[_Encoded] | Watched[_Encoded] = (
             Steady(_encoded(tokens or {}))
             if file is None
@@ -105,6 +122,15 @@ class MutualAuth:
                 if hmac.compare_digest(given, known):
                     caller = peer
         return caller
+
+    def on_refusal(self, listener: Callable[[Refusal], None]) -> None:
+        """Has somebody told of every call that is not let in; it must not fail, nor wait."""
+        self._listeners.append(listener)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Tells of a call that is not let in."""
+        for listener in self._listeners:
+            listener(refusal)
 
     def _read(self, file: Path) -> "_Encoded":
         tokens = _encoded(_load(file))

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from delinkcious.audit.serving import limit_changes, recording
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
 from delinkcious.dead_letters import dead_letters
@@ -54,11 +55,14 @@ def serve(runtime: Runtime[LinkSettings]) -> None:
     database, live = _database(runtime), _Live(runtime.live)
     store = PostgresLinkStore(database)
     manager = LinkManager(store, live.limit, features=live.features)
-    app = create_link_app(manager, MutualAuth.from_settings(runtime.settings))
+    auth = MutualAuth.from_settings(runtime.settings)
+    app = create_link_app(manager, auth)
     threads = runtime.settings.server_threads
     imports = ImportManager(PostgresImportStore(database, live.limit), store)
     add_transfers(app, imports, Slots(max(1, threads // 2), _TRANSFERS_EACH))
-    runtime.serve_http(app, threads=threads)
+    with recording(runtime.settings, auth) as recorder:
+        runtime.live.on_change(limit_changes(recorder, "max_links_per_user"))
+        runtime.serve_http(app, threads=threads)
 
 
 async def work(runtime: Runtime[LinkSettings]) -> None:

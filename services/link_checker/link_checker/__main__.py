@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
+from delinkcious.audit.serving import recording
 from delinkcious.auth import MutualAuth
 from delinkcious.dead_letters import dead_letters
 from delinkcious.info import version_of
@@ -57,7 +58,8 @@ def serve(runtime: Runtime[LinkCheckerSettings]) -> None:
     function = LinkCheckFunction(_checker(settings, threading.Event()), publisher)
     publisher.start()
     try:
-        runtime.serve_http(create_function_app(function, auth), threads=settings.server_threads)
+        with recording(settings, auth):
+            runtime.serve_http(create_function_app(function, auth), threads=settings.server_threads)
     finally:
         publisher.close()
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from delinkcious.audit.serving import recording
 from delinkcious.auth import MutualAuth
 from delinkcious.clients.links import LinkClient
 from delinkcious.clients.social_graph import SocialGraphClient
@@ -80,8 +81,10 @@ async def serve(runtime: Runtime[NewsSettings]) -> None:
         watchers = Watchers(settings.news_max_watchers, settings.news_heartbeat)
         rebuilder = _rebuilder(runtime, store, _social_graph(runtime))
         service = news_grpc_service(NewsManager(store, rebuilder, watchers), watchers.close)
+        auth = MutualAuth.from_settings(settings)
         async with _running(watchers, store):
-            await runtime.serve_grpc([service], MutualAuth.from_settings(settings))
+            with recording(settings, auth):
+                await runtime.serve_grpc([service], auth)
 
 
 @asynccontextmanager

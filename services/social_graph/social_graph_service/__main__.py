@@ -3,6 +3,7 @@
 ``python -m social_graph_service serve | work | migrate | dead-letters``
 """
 
+from delinkcious.audit.serving import recording
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
 from delinkcious.dead_letters import dead_letters
@@ -23,8 +24,10 @@ def serve(runtime: Runtime[SocialGraphSettings]) -> None:
     database = Database("social-graph-db", settings.social_graph_db)
     runtime.health.add("social-graph-db", database.check)
     manager = SocialGraphManager(PostgresFollowStore(database))
-    app = create_social_graph_app(manager, MutualAuth.from_settings(settings))
-    runtime.serve_http(app, threads=settings.server_threads)
+    auth = MutualAuth.from_settings(settings)
+    app = create_social_graph_app(manager, auth)
+    with recording(settings, auth):
+        runtime.serve_http(app, threads=settings.server_threads)
 
 
 async def work(runtime: Runtime[SocialGraphSettings]) -> None:

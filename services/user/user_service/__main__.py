@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from delinkcious.audit import RECORDED
+from delinkcious.audit.serving import recording
 from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
 from delinkcious.dead_letters import dead_letters
@@ -43,9 +44,11 @@ def serve(runtime: Runtime[UserSettings]) -> None:
     settings = runtime.settings
     database = Database("user-db", settings.user_db)
     runtime.health.add("user-db", database.check)
-    app = create_user_app(_manager(settings, database), MutualAuth.from_settings(settings))
+    auth = MutualAuth.from_settings(settings)
+    app = create_user_app(_manager(settings, database), auth)
     add_audit(app, _trail(settings, database))
-    runtime.serve_http(app, threads=settings.server_threads)
+    with recording(settings, auth):
+        runtime.serve_http(app, threads=settings.server_threads)
 
 
 async def work(runtime: Runtime[UserSettings]) -> None:

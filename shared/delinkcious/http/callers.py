@@ -8,7 +8,7 @@ from typing import Final
 
 from flask import Flask, g, request
 
-from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth
+from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth, Refusal
 from delinkcious.callers import Callers
 from delinkcious.errors import PermissionDenied, Unauthenticated
 from delinkcious.http import observe
@@ -24,15 +24,17 @@ def install(app: Flask, auth: MutualAuth, allowed: Callers) -> None:
         if rule is None:
             return
         caller = auth.caller_of(environ.get(_HEADER))
+        method = environ["REQUEST_METHOD"]
+        call = f"{'GET' if method == 'HEAD' else method} {rule.rule}"
         if caller is None:
+            auth.refuse(Refusal(call, None, environ.get("REMOTE_ADDR", "")))
             raise Unauthenticated(
                 f"The header {CALLER_TOKEN_HEADER} is missing, or its token is not known here."
             )
         g.caller = caller
         observe.name_caller(environ, caller)
-        method = environ["REQUEST_METHOD"]
-        call = f"{'GET' if method == 'HEAD' else method} {rule.rule}"
         if auth.enabled and caller not in allowed.get(call, ()):
+            auth.refuse(Refusal(call, caller, environ.get("REMOTE_ADDR", "")))
             raise PermissionDenied(f"{caller} may not call this.")
 
     app.before_request(check)

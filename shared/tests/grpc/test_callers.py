@@ -4,9 +4,10 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from delinkcious.auth import MutualAuth
+from delinkcious.auth import MutualAuth, Refusal
 from delinkcious.grpc.client import GrpcClient
 from delinkcious.news.v1 import news_pb2, news_pb2_grpc
+from delinkcious.testing.peers import auth_for
 from delinkcious.testing.serving_grpc import serving_grpc
 from delinkcious.testing.waiting import wait_until
 
@@ -68,3 +69,15 @@ def test_without_mutual_authentication_anybody_may_call() -> None:
         client = GrpcClient("news-manager", address)
         assert get_news(client).next_token == "answered"
         client.close()
+
+
+def test_whoever_wants_to_know_is_told_of_calls_that_are_refused() -> None:
+    auth, told = auth_for(STRANGER, "api-gateway"), list[Refusal]()
+    auth.on_refusal(told.append)
+    with serving_grpc(*services(Servicer()), auth=auth) as address:
+        peer = Peer(Servicer(), address)
+        status_of(peer)
+        status_of(peer, ("delinkcious-caller-token", f"token-of-{STRANGER}"))
+        status_of(peer, ("delinkcious-caller-token", "token-of-api-gateway"))
+    method = "delinkcious.news.v1.News/GetNews"
+    assert told == [Refusal(method, None, "127.0.0.1"), Refusal(method, STRANGER, "127.0.0.1")]

@@ -5,7 +5,7 @@ from flask import Response, g
 from flask.testing import FlaskClient
 from pydantic import BaseModel
 
-from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth
+from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth, Refusal
 from delinkcious.http.app import RestApp, create_app, json_response
 from delinkcious.http.decode import JSON, reads
 from delinkcious.testing.peers import auth_for, calling_as
@@ -109,3 +109,17 @@ def test_when_the_check_is_off_anybody_passes() -> None:
 def test_a_service_cannot_pass_by_its_name() -> None:
     client = make_app(auth_for("anonymous")).test_client()
     assert client.get("/notes", headers=calling_as("anonymous")).status_code == 403
+
+
+def test_whoever_wants_to_know_is_told_of_calls_that_are_refused() -> None:
+    auth, told = auth_for("ann", "eve"), list[Refusal]()
+    auth.on_refusal(told.append)
+    client = make_app(auth).test_client()
+    client.get("/notes/7")
+    client.head("/notes", headers=calling_as("eve"))
+    client.get("/notes", headers=calling_as("ann"))
+    client.get("/nope")
+    assert told == [
+        Refusal("GET /notes/<id:number>", None, "127.0.0.1"),
+        Refusal("GET /notes", "eve", "127.0.0.1"),
+    ]
