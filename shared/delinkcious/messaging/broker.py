@@ -41,6 +41,7 @@ _RECONNECT: Final = Backoff(base=0.1, cap=2)
 _CONNECT_TIMEOUT: Final = 2
 _DRAIN_TIMEOUT: Final = 5
 _FLUSH_TIMEOUT: Final = 5
+_CLOSE_TIMEOUT: Final = 1
 _LOOK_INTERVAL: Final = 1
 _PING_INTERVAL: Final = 2
 _MAX_OUTSTANDING_PINGS: Final = 2
@@ -50,7 +51,8 @@ class _Client(Client):
     """nats-py, able to close a connection that is broken.
 
     Its own `_close` first sends what is pending; when that fails, it leaves its tasks behind and
-    does not tell that it is closed. Nothing is lost without: `drain` sends before it closes.
+    does not tell that it is closed. Nothing is lost without: `drain` sends before it closes. And it
+    waits for the end of a connection that was never there, when its encryption has failed.
     """
 
     def _connect_command(self) -> bytes:
@@ -65,7 +67,9 @@ class _Client(Client):
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         self._pending.clear()
         self._pending_data_size = 0
-        await super()._close(status, do_cbs)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await super()._close(status, do_cbs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
