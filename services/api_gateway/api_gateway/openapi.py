@@ -96,6 +96,7 @@ _PATH_PARAMETERS: Final[dict[str, Node]] = {
     "token_id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [7]},
     "deletion_id": {
         "type": "string",
+        "format": "uuid",
         "examples": ["6f9619ff-8b86-4011-b42d-00c04fc964ff"],
     },
     "import_id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [12]},

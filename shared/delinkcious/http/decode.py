@@ -71,14 +71,14 @@ def json_body(model: type[M]) -> M:
     """Decodes a JSON body."""
     if not _is_json(request.mimetype):
         raise UnsupportedMediaType.of("Content-Type", "must be application/json")
-    return _validate(model, _json_object(_body()))
+    return _from_json(model, _body())
 
 
 def any_body(model: type[M]) -> M:
     """Decodes a JSON body, a form, or without a body the query parameters."""
     body, mimetype = _body(), request.mimetype
     if _is_json(mimetype):
-        return _validate(model, _json_object(body))
+        return _from_json(model, body)
     if mimetype in {_FORM, _MULTIPART}:
         form: dict[str, list[str]] = request.form.to_dict(flat=False)
         return _validate(model, _flatten(model, form or _parameters()))
@@ -101,14 +101,18 @@ def _body() -> bytes:
     return body
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _from_json(model: type[M], body: bytes) -> M:
+    """Decodes JSON, in which a number is a number: a text with digits is none, nor is 1 true."""
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidArgument.of("body", f"is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise InvalidArgument.of("body", "must be a JSON object")
-    return content
+    try:
+        return model.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        raise to_invalid_argument(error) from None
 
 
 def _parameters() -> dict[str, list[str]]:

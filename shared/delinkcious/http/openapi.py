@@ -89,7 +89,7 @@ def complete(document: Any) -> Any:
     document["components"]["schemas"] = {_plain(name): node for name, node in schemas.items()}
     for _, _, operation in operations(document):
         operation["parameters"] = [_parameter(given) for given in operation["parameters"]]
-        _also_by_query(operation, schemas)
+        _describe_body(operation, schemas)
         _file_as_field(operation)
         _add_problems(operation)
     _tidy(document)
@@ -103,29 +103,35 @@ def _plain(name: str) -> str:
 
 def _parameter(parameter: Node) -> Node:
     """A query cannot say null; what is left out takes the default."""
-    schema = dict(parameter["schema"])
+    schema = _never_null(parameter["schema"])
+    described = {"description": schema.pop("description")} if "description" in schema else {}
+    return {**parameter, **described, "schema": schema}
+
+
+def _never_null(schema: Node) -> Node:
+    schema = dict(schema)
     choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) == 1:
         schema = {**choices[0], **schema}
     if schema.get("default", ...) is None:
         del schema["default"]
-    described = {"description": schema.pop("description")} if "description" in schema else {}
-    return {**parameter, **described, "schema": schema}
+    return schema
 
 
-def _also_by_query(operation: Node, schemas: dict[str, Node]) -> None:
-    """Bodies that may be forms may be queries, too (`delinkcious.http.decode.ANY`)."""
+def _describe_body(operation: Node, schemas: dict[str, Node]) -> None:
+    """Bodies that may be forms may be queries, too (`delinkcious.http.decode.ANY`): a query counts
+    only without a body, which OpenAPI has no words for. And a form, like a query, says no null.
+    """
     body = operation.get("requestBody")
     if body is None:
         return
-    body["required"] = _FORM not in body["content"]
-    if not body["required"]:
-        model = schemas[body["content"][_FORM]["schema"]["$ref"].removeprefix(_REF)]
-        operation["parameters"] += [
-            _parameter({"name": name, "in": "query", "required": False, "schema": schema})
-            for name, schema in model["properties"].items()
-        ]
-        body["description"] = "Without a body, the query parameters are taken."
+    body["required"] = True
+    form = body["content"].get(_FORM)
+    if form is not None:
+        model = schemas[form["schema"]["$ref"].removeprefix(_REF)]
+        fields = {name: _never_null(schema) for name, schema in model["properties"].items()}
+        form["schema"] = {**model, "properties": fields}
+        body["description"] = "The same fields may come as query parameters, without a body."
 
 
 def _file_as_field(operation: Node) -> None:

@@ -1,9 +1,10 @@
 """Links on the wire: between clients, the gateway and the link service."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from delinkcious.object_model.links import (
     MAX_CHECKS,
@@ -23,8 +24,8 @@ from delinkcious.object_model.links import (
     Sort,
     Visibility,
 )
-from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_TOKEN_LENGTH
-from delinkcious.schemas.common import Paging, Text
+from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from delinkcious.schemas.common import Documented, PageToken, Paging, Text
 
 Url = Annotated[
     Text,
@@ -34,11 +35,14 @@ Url = Annotated[
         description="an http or https URL",
         examples=["https://www.python.org/"],
     ),
+    Documented(format="http-url"),
 ]
 Title = Annotated[Text, Field(max_length=MAX_TITLE_LENGTH)]
 Description = Annotated[Text, Field(max_length=MAX_DESCRIPTION_LENGTH)]
+Tag = Annotated[Text, Documented(format="tag")]
+"""As it is typed; the domain folds it, and says what is one."""
 Tags = Annotated[
-    list[Text], Field(max_length=MAX_TAGS, description="compared without regard to case")
+    list[Tag], Field(max_length=MAX_TAGS, description="compared without regard to case")
 ]
 LinkId = Annotated[int, Field(ge=1, lt=2**63)]
 Regex = Annotated[
@@ -48,6 +52,7 @@ Regex = Annotated[
         max_length=MAX_REGEX_LENGTH,
         description="a POSIX regular expression that matches anywhere, without regard to case",
     ),
+    Documented(format="posix-regex"),
 ]
 
 Query = Annotated[
@@ -58,6 +63,7 @@ Query = Annotated[
         description='words, `"phrases"`, `-not`, `OR`, `(…)`, `tag:x`, `is:invalid`, …',
         examples=['python "event loop" -tag:old'],
     ),
+    Documented(format="search-query"),
 ]
 
 
@@ -118,7 +124,7 @@ class TagFilters(Paging):
 class RenameTag(BaseModel):
     """The new name of a tag; that of another tag merges the two."""
 
-    name: Text = Field(min_length=1, max_length=MAX_TAG_LENGTH * 4, examples=["python"])
+    name: Tag = Field(min_length=1, max_length=MAX_TAG_LENGTH * 4, examples=["python"])
 
 
 class TagChangeSchema(BaseModel):
@@ -161,22 +167,64 @@ class ChangesSchema(BaseModel):
 class ChangesSince(BaseModel):
     """Which changes."""
 
-    since: Text | None = Field(
+    since: PageToken | None = Field(
         None,
-        max_length=MAX_TOKEN_LENGTH,
         description="`next_token` of the call before; left out to get every link",
     )
     page_size: int = Field(DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
 
 
+_NOT: Final[JsonDict] = {"type": "null"}
+_BY_URL: Final[JsonDict] = {
+    "required": ["url"],
+    "properties": {"url": {"type": "string"}, "ids": _NOT},
+}
+_BY_SOME_IDS: Final[JsonDict] = {
+    "required": ["ids"],
+    "properties": {"ids": {"type": "array"}, "url": _NOT},
+}
+_BY_IDS: Final[JsonDict] = {
+    "required": ["ids"],
+    "properties": {"ids": {"type": "array"}, "q": _NOT, "start_token": _NOT},
+}
+_BY_QUERY: Final[JsonDict] = {
+    "required": ["q"],
+    "properties": {"q": {"type": "string"}, "ids": _NOT},
+}
+_DELETED: Final[JsonDict] = {
+    "required": ["delete"],
+    "properties": {
+        "delete": {"const": True},
+        "check": {"const": False},
+        "visibility": _NOT,
+        "add_tags": {"maxItems": 0},
+        "remove_tags": {"maxItems": 0},
+    },
+}
+_CHANGED: Final[JsonDict] = {
+    "properties": {"delete": {"const": False}},
+    "anyOf": [
+        {"required": ["check"], "properties": {"check": {"const": True}}},
+        {"required": ["visibility"], "properties": {"visibility": {"type": "string"}}},
+        {"required": ["add_tags"], "properties": {"add_tags": {"minItems": 1}}},
+        {"required": ["remove_tags"], "properties": {"remove_tags": {"minItems": 1}}},
+    ],
+}
+
+
 class ChangeLinks(BaseModel):
     """Links, named by `ids` or by `q`, and what to do with them."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [{"oneOf": [_BY_IDS, _BY_QUERY]}, {"oneOf": [_DELETED, _CHANGED]}]
+        }
+    )
+
     ids: list[LinkId] | None = Field(None, max_length=MAX_PAGE_SIZE)
     q: Query | None = None
-    start_token: Text | None = Field(
+    start_token: PageToken | None = Field(
         None,
-        max_length=MAX_TOKEN_LENGTH,
         description="`next_page_token` of the call before, with the same `q`",
     )
     add_tags: Tags = []
@@ -201,6 +249,8 @@ class ChangeLinks(BaseModel):
 
 class CheckLinks(BaseModel):
     """Links to be checked: one by its `url`, or some by their `ids`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_BY_URL, _BY_SOME_IDS]})
 
     url: Url | None = None
     ids: list[LinkId] | None = Field(None, min_length=1, max_length=MAX_CHECKS)
@@ -229,7 +279,7 @@ class LinkFilters(Paging):
     url_regex: Regex | None = None
     title_regex: Regex | None = None
     description_regex: Regex | None = None
-    tag: tuple[Text, ...] = Field((), max_length=MAX_TAGS, description="repeat it: all must match")
+    tag: tuple[Tag, ...] = Field((), max_length=MAX_TAGS, description="repeat it: all must match")
     status: LinkStatus | None = None
     sort: Sort = Sort.CREATED
     order: Order | None = Field(None, description="by default `desc`, but `asc` for titles")

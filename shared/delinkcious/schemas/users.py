@@ -1,10 +1,19 @@
 """Users on the wire: between clients, the gateway and the user service."""
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from delinkcious.object_model.users import (
     MAX_TOKEN_NAME_LENGTH,
@@ -15,15 +24,21 @@ from delinkcious.object_model.users import (
 from delinkcious.schemas.common import Text
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+_MOMENT: Final = TypeAdapter(AwareDatetime)
 
 
-def _is_written_out(value: Any) -> str:
+def _moment(value: Any) -> datetime:
     if isinstance(value, str) and _DATE.match(value):
-        return value
+        with suppress(ValidationError):
+            return _MOMENT.validate_python(value)
     raise ValueError("must be a time such as 2027-01-31T12:00:00Z")
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_is_written_out)]
+Time = Annotated[
+    datetime,
+    PlainValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """A moment as RFC 3339 writes it; Pydantic would also take seconds since 1970."""
 
 ScopeName = Annotated[Text, WithJsonSchema({"type": "string", "enum": [s.value for s in Scope]})]
@@ -112,6 +127,6 @@ class CreateToken(BaseModel):
 
     name: Annotated[Text, Field(min_length=1, max_length=MAX_TOKEN_NAME_LENGTH)]
     scopes: list[ScopeName] | None = Field(
-        None, description="what it may be used for; left out: everything"
+        None, min_length=1, description="what it may be used for; left out: everything"
     )
     expires_at: Time | None = Field(None, description="left out: never")

@@ -103,6 +103,26 @@ def test_a_json_body_is_decoded(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        (b'"page_size": "7"', "page_size"),
+        (b'"page_size": true', "page_size"),
+        (b'"page_size": 7.0', "page_size"),
+        (b'"public": 1', "public"),
+        (b'"public": "true"', "public"),
+        (b'"tags": {"0": "a"}', "tags"),
+        (b'"more": "a"', "more"),
+    ],
+)
+def test_what_json_says_is_taken_as_it_is_said(
+    client: FlaskClient, wrong: bytes, field: str
+) -> None:
+    """As the OpenAPI document has it; only in forms and queries everything is text."""
+    answer = client.post("/any", data=b'{"name":"a",%s}' % wrong, content_type="application/json")
+    assert (answer.status_code, fields(answer)) == (400, [field])
+
+
+@pytest.mark.parametrize(
     "content_type", ["application/json; charset=utf-8", "application/vnd.wish+json"]
 )
 def test_json_has_more_names_than_one(client: FlaskClient, content_type: str) -> None:

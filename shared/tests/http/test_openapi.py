@@ -77,11 +77,19 @@ def test_two_errors_with_the_same_status_are_both_described(document: Any) -> No
     )
 
 
-def test_a_body_that_may_be_a_form_may_be_given_as_query_parameters(document: Any) -> None:
+def test_a_body_that_may_be_a_form_may_be_left_out_for_a_query(document: Any) -> None:
     operation = document["paths"]["/things"]["post"]
-    assert [parameter["name"] for parameter in operation["parameters"]] == ["name", "owner"]
-    assert not any(parameter["required"] for parameter in operation["parameters"])
-    assert operation["requestBody"]["required"] is False
+    assert operation["requestBody"]["required"] is True
+    assert "query parameters" in operation["requestBody"]["description"]
+    assert operation["parameters"] == []
+
+
+def test_a_form_has_the_fields_of_the_model_and_is_never_null(document: Any) -> None:
+    content = document["paths"]["/things"]["post"]["requestBody"]["content"]
+    assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/NewThing"}
+    form = content["application/x-www-form-urlencoded"]["schema"]
+    assert form["required"] == ["name"]
+    assert form["properties"]["owner"] == {"type": "string", "description": "whose it is"}
 
 
 def test_a_query_parameter_is_never_null(document: Any) -> None:
