@@ -7,8 +7,10 @@ from flask import Response
 from pydantic import BaseModel, Field
 
 from delinkcious.auth import MutualAuth
+from delinkcious.errors import AlreadyExists, FailedPrecondition, Gone, NotFound
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
 from delinkcious.http.decode import ANY, JSON, QUERY, reads
+from delinkcious.http.openapi import problems
 from delinkcious.info import version_of
 from delinkcious.object_model.links import MAX_AUTHORS, LinkManager, PublicLink, Visibility
 from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
@@ -26,6 +28,7 @@ from delinkcious.schemas.links import (
     LinksSchema,
     LookupSchema,
     NameLink,
+    Tag,
     TagChangeSchema,
     TagFilters,
     TagsSchema,
@@ -104,7 +107,7 @@ class TagOf(Owner):
 class RenameTagOf(TagOf):
     """The new name of somebody's tag."""
 
-    new_name: Text
+    new_name: Tag
 
 
 def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
@@ -127,18 +130,21 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
     @app.post("/links")
     @reads(app, AddLinkOf, ANY)
     @app.output(LinkSchema, status_code=201)
+    @app.doc(responses=problems(AlreadyExists, FailedPrecondition))
     def add_link(new: AddLinkOf) -> Response:
         return json_response(manager.add_link(new.username, new.to_link()), 201)
 
     @app.put("/links")
     @reads(app, UpdateLinkOf, ANY)
     @app.output(LinkSchema)
+    @app.doc(responses=problems(NotFound))
     def update_link(change: UpdateLinkOf) -> Response:
         return json_response(manager.update_link(change.username, change.to_change()))
 
     @app.delete("/links")
     @reads(app, LinkOf, QUERY)
     @app.output({}, status_code=204)
+    @app.doc(responses=problems(NotFound))
     def delete_link(link: LinkOf) -> Response:
         manager.delete_link(link.username, link.url)
         return no_content()
@@ -158,6 +164,7 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
     @app.post("/links/check")
     @reads(app, CheckLinksOf, JSON)
     @app.output(ChecksSchema, status_code=202)
+    @app.doc(responses=problems(NotFound))
     def check_links(wanted: CheckLinksOf) -> Response:
         checks = manager.check_links(wanted.username, url=wanted.url, ids=wanted.ids)
         return json_response({"checks": checks}, 202)
@@ -172,6 +179,7 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
     @app.get("/changes")
     @reads(app, ChangesOf, QUERY)
     @app.output(ChangesSchema)
+    @app.doc(responses=problems(Gone))
     def get_changes(wanted: ChangesOf) -> Response:
         changes = manager.get_changes(
             wanted.username, since=wanted.since, page_size=wanted.page_size
@@ -198,12 +206,14 @@ def _add_tags(app: RestApp, manager: LinkManager) -> None:
     @app.put("/tags")
     @reads(app, RenameTagOf, JSON)
     @app.output(TagChangeSchema)
+    @app.doc(responses=problems(NotFound))
     def rename_tag(tag: RenameTagOf) -> Response:
         return json_response({"links": manager.rename_tag(tag.username, tag.name, tag.new_name)})
 
     @app.delete("/tags")
     @reads(app, TagOf, QUERY)
     @app.output(TagChangeSchema)
+    @app.doc(responses=problems(NotFound))
     def delete_tag(tag: TagOf) -> Response:
         return json_response({"links": manager.delete_tag(tag.username, tag.name)})
 

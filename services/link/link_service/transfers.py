@@ -1,17 +1,28 @@
 """The REST transport of imports and exports: decode, call, encode. Only the gateway may call it."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from flask import Response
 from pydantic import BaseModel
 
+from delinkcious.errors import FailedPrecondition, NotFound, ResourceExhausted
 from delinkcious.http import uploads
 from delinkcious.http.app import RestApp, json_response, stream_response
 from delinkcious.http.decode import QUERY, reads
+from delinkcious.http.openapi import Answers, problems, takes_file
 from delinkcious.http.slots import Slots
-from delinkcious.object_model.imports import MAX_IMPORT_BYTES, ImportManager
+from delinkcious.object_model.imports import MAX_IMPORT_BYTES, FileFormat, ImportManager
 from delinkcious.schemas.common import Paging, Text, Username
 from delinkcious.schemas.imports import ExportLinks, ImportSchema, ImportsSchema, StartImport
+
+_TYPES: Final = ("text/html", "application/json", "text/csv", "application/octet-stream")
+_THE_FILE: Final[Answers] = {
+    200: {
+        "description": "The file.",
+        "content": {kind.media_type: {"schema": {}} for kind in FileFormat},
+    }
+}
 
 
 class ImportOwner(BaseModel):
@@ -43,7 +54,9 @@ def add_transfers(app: RestApp, manager: ImportManager, slots: Slots) -> None:
 
     @app.post("/imports")
     @reads(app, StartImportOf, QUERY)
+    @takes_file(*_TYPES)
     @app.output(ImportSchema, status_code=202)
+    @app.doc(responses=problems(FailedPrecondition, ResourceExhausted))
     def start_import(wanted: StartImportOf) -> Response:
         with slots.one_for(wanted.username):
             upload = uploads.receive(MAX_IMPORT_BYTES)
@@ -61,18 +74,20 @@ def add_transfers(app: RestApp, manager: ImportManager, slots: Slots) -> None:
     @app.get("/imports/<id:number>")
     @reads(app, ImportOwner, QUERY)
     @app.output(ImportSchema)
+    @app.doc(responses=problems(NotFound))
     def get_import(number: int, owner: ImportOwner) -> Response:
         return json_response(manager.get_import(owner.username, number))
 
     @app.delete("/imports/<id:number>")
     @reads(app, ImportOwner, QUERY)
     @app.output(ImportSchema)
+    @app.doc(responses=problems(NotFound))
     def cancel_import(number: int, owner: ImportOwner) -> Response:
         return json_response(manager.cancel_import(owner.username, number))
 
     @app.get("/export")
     @reads(app, ExportLinksOf, QUERY)
-    @app.output({}, description="The file.")
+    @app.doc(responses=_THE_FILE | problems(ResourceExhausted))
     def export(wanted: ExportLinksOf) -> Response:
         def chunks() -> Iterator[bytes]:
             with slots.one_for(wanted.username):

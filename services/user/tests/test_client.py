@@ -29,13 +29,14 @@ def client(address: Address, caller: str = "api-gateway") -> UserClient:
     return UserClient(HttpClient("user-manager", address, token=token_of(caller)))
 
 
-def test_what_has_not_the_form_of_a_token_or_secret_is_refused_without_asking() -> None:
+def test_what_has_not_the_form_of_a_token_secret_or_id_is_refused_without_asking() -> None:
     away = client(Address("127.0.0.1", free_port()))
-    for token in ("", "nonsense", "\ud800", "x" * 10_000):
+    for token in ("", "nonsense", "..", "x?y", "\xff\U000cd9b1", "\ud800", "x" * 10_000):
         with pytest.raises(Unauthenticated):
             away.authenticate(token)
-        with pytest.raises(NotFound):
-            away.get_feed_owner(token)
+        for ask in (away.get_feed_owner, away.get_deletion):
+            with pytest.raises(NotFound):
+                ask(token)
 
 
 def test_a_refused_caller_is_an_internal_error_and_not_the_users_fault(address: Address) -> None:

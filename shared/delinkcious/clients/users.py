@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from delinkcious.errors import NotFound, Unauthenticated
 from delinkcious.http.client import HttpClient
@@ -106,7 +107,11 @@ class UserClient:
         return _deletion(self._http.request("DELETE", f"/users/{username}", retry=True).json())
 
     def get_deletion(self, deletion_id: str) -> Deletion:
-        return _deletion(self._http.get(f"/deletions/{deletion_id}").json())
+        try:
+            number = UUID(deletion_id)
+        except ValueError:  # it comes from an address: "..", or what ends a path, leads elsewhere
+            raise NotFound("There is no such deletion.") from None
+        return _deletion(self._http.get(f"/deletions/{number}").json())
 
     def revoke_feed_secret(self, username: str) -> None:
         self._http.request("DELETE", "/feed_secret", query={"username": username})
