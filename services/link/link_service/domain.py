@@ -93,8 +93,8 @@ def _authority(parts: SplitResult, scheme: str) -> str:
 
 def _normalize_host(parts: SplitResult) -> str:
     host = (parts.hostname or "").rstrip(".")
-    if ":" in host:
-        if not _IPV6_HOST.fullmatch(f"[{host}]"):
+    if "[" in parts.netloc:
+        if ":" not in host or not _IPV6_HOST.fullmatch(f"[{host}]"):
             raise _wrong("has no valid host")
         return f"[{host.lower()}]"
     if _PLAIN_HOST.fullmatch(host) and "--" not in host and len(host) <= _MAX_HOST_LENGTH:

@@ -8,6 +8,7 @@ from delinkcious.audit.serving import recording
 from delinkcious.auth import MutualAuth
 from delinkcious.dead_letters import dead_letters
 from delinkcious.info import version_of
+from delinkcious.live import Live
 from delinkcious.messaging.blocking import BlockingPublisher
 from delinkcious.messaging.broker import Broker
 from delinkcious.messaging.publisher import EventPublisher
@@ -19,7 +20,7 @@ from link_checker.config import LinkCheckerSettings
 from link_checker.events import CHECK_REQUESTED, CONSUMER
 from link_checker.fetch import Fetcher
 from link_checker.function import LinkCheckFunction
-from link_checker.network import AddressPolicy
+from link_checker.live import LiveLinkCheckerSettings, live_settings
 from link_checker.observed import ObservedChecker
 from link_checker.ports import LinkChecker
 from link_checker.turns import Turns
@@ -29,10 +30,12 @@ _HELD: Final = 8
 """Requests that a worker holds for each check at a time: most may wait for hosts that are busy."""
 
 
-def _checker(settings: LinkCheckerSettings, stop: threading.Event) -> LinkChecker:
+def _checker(runtime: Runtime[LinkCheckerSettings], stop: threading.Event) -> LinkChecker:
+    settings = runtime.settings
+    live: Live[LiveLinkCheckerSettings] = runtime.live
     name = settings.service_name
     fetcher = Fetcher(
-        AddressPolicy(settings.allowed_networks),
+        lambda: live.current.policy,
         user_agent=f"Mozilla/5.0 (compatible; delinkcious-{name}/{version_of(name)})",
         connect_timeout=settings.link_checker_connect_timeout,
         max_bytes=settings.link_checker_max_bytes,
@@ -43,6 +46,7 @@ def _checker(settings: LinkCheckerSettings, stop: threading.Event) -> LinkChecke
         timeout=settings.link_checker_timeout,
         max_redirects=settings.link_checker_max_redirects,
         max_page_bytes=settings.link_checker_max_page_bytes,
+        titles=lambda: live.current.features.titles,
     )
     return ObservedChecker(checker)
 
@@ -55,7 +59,7 @@ def serve(runtime: Runtime[LinkCheckerSettings]) -> None:
     auth = MutualAuth.from_settings(settings)
     publisher = BlockingPublisher(Broker.from_settings(settings))
     runtime.health.add("nats", publisher.check)
-    function = LinkCheckFunction(_checker(settings, threading.Event()), publisher)
+    function = LinkCheckFunction(_checker(runtime, threading.Event()), publisher)
     publisher.start()
     try:
         with recording(settings, auth):
@@ -69,7 +73,7 @@ async def work(runtime: Runtime[LinkCheckerSettings]) -> None:
     settings, stop = runtime.settings, threading.Event()
     concurrency = settings.link_checker_concurrency
     held = _HELD * concurrency
-    with CheckPool(_checker(settings, stop), concurrency, stop) as pool:
+    with CheckPool(_checker(runtime, stop), concurrency, stop) as pool:
         turns = Turns(
             pool.check,
             at_once=concurrency,
@@ -87,6 +91,7 @@ async def work(runtime: Runtime[LinkCheckerSettings]) -> None:
 if __name__ == "__main__":
     run(
         LinkCheckerSettings,
+        live=live_settings,
         roles={"serve": serve, "work": work},
         commands={"dead-letters": dead_letters([CONSUMER])},
     )

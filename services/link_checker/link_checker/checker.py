@@ -1,5 +1,6 @@
 """The check: does the page behind a URL answer?"""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from time import monotonic
 from typing import Final, Protocol
@@ -37,19 +38,28 @@ class Checker:
         timeout: seconds that a check may take, with all its redirects.
         max_redirects: how many are followed.
         max_page_bytes: how much of a page is read for its title.
+        titles: returns whether titles are found out at all.
     """
 
     def __init__(
-        self, web: Web, *, timeout: float, max_redirects: int, max_page_bytes: int
+        self,
+        web: Web,
+        *,
+        timeout: float,
+        max_redirects: int,
+        max_page_bytes: int,
+        titles: Callable[[], bool] = lambda: True,
     ) -> None:
         self._web = web
+        self._titles = titles
         self._timeout = timeout
         self._max_redirects = max_redirects
         self._max_page_bytes = max_page_bytes
 
     def check(self, url: str, *, title_wanted: bool = False) -> Finding:
         """Returns what became of the request for a URL, after the redirects."""
-        with Page(self._max_page_bytes) if title_wanted else nullcontext() as page:
+        wanted = title_wanted and self._titles()
+        with Page(self._max_page_bytes) if wanted else nullcontext() as page:
             try:
                 return self._follow(WebUrl.parse(url), monotonic() + self._timeout, page)
             except InvalidArgument:

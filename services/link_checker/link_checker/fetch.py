@@ -1,5 +1,7 @@
 """Requests by libcurl: no redirect followed, nothing carried over, every address vetted.
 
+What is forbidden whatever a name resolves to is refused before the name is looked up.
+
 `OPENSOCKETFUNCTION` hands us each address that a host resolved to, just before the connection to
 it; no proxy, cookie, password or earlier connection is used, so there is no other way out.
 """
@@ -11,9 +13,11 @@ from typing import Any, Final
 import certifi
 import pycurl
 
+from delinkcious.live import Varying, now
+from link_checker.domain import Outcome
 from link_checker.network import AddressPolicy
 from link_checker.page import Page
-from link_checker.request import Answer, Method, Request
+from link_checker.request import Answer, Method, NoAnswer, Request
 from link_checker.urls import WebUrl
 
 _QUICK_EXIT: Final = 322  # CURLOPT_QUICK_EXIT, for which pycurl has no name
@@ -31,6 +35,7 @@ class Fetcher:
     """Makes requests; safe to share between threads.
 
     Args:
+        policy: where requests may go.
         connect_timeout: seconds until the connection stands.
         max_bytes: after so much of a body that nobody wants the rest is not read.
         stop: breaks off the requests under way when set.
@@ -38,7 +43,7 @@ class Fetcher:
 
     def __init__(
         self,
-        policy: AddressPolicy,
+        policy: Varying[AddressPolicy],
         *,
         user_agent: str,
         connect_timeout: float,
@@ -66,9 +71,13 @@ class Fetcher:
             NoAnswer: it failed.
             BrokenOff: the process is stopping.
         """
+        policy = now(self._policy)
+        if policy.forbids(url.host, url.port):
+            raise NoAnswer(Outcome.FORBIDDEN_ADDRESS)
+        of_the_web = policy.is_of_the_web(url.host, url.port)
         handle = self._handle()
         self._configure(handle, seconds)
-        with Request(self._policy, self._max_bytes, self._stop, page) as request:
+        with Request(policy, self._max_bytes, self._stop, page, of_the_web=of_the_web) as request:
             request.configure(handle, method, url)
             try:
                 handle.perform()

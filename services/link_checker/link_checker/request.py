@@ -19,7 +19,6 @@ Method = Literal["HEAD", "GET"]
 _MAX_HEADER_BYTES: Final = 64 * 1024
 _NO_SOCKET: Final = int(pycurl.SOCKET_BAD)
 _OUTCOMES: Final = {
-    pycurl.E_COULDNT_RESOLVE_HOST: Outcome.DNS,
     pycurl.E_OPERATION_TIMEDOUT: Outcome.TIMEOUT,
     pycurl.E_SSL_CONNECT_ERROR: Outcome.TLS,
     pycurl.E_SSL_CIPHER: Outcome.TLS,
@@ -75,15 +74,23 @@ class Request:
     """Answers libcurl during one request.
 
     Args:
+        of_the_web: whether the URL's host and port are such as the public web has.
         max_bytes: after so much of a body that nobody wants the rest is not read.
         stop: breaks off the request when set.
         page: takes in the body of a good answer; whether all of it arrives is then no matter.
     """
 
     def __init__(
-        self, policy: AddressPolicy, max_bytes: int, stop: threading.Event, page: Page | None
+        self,
+        policy: AddressPolicy,
+        max_bytes: int,
+        stop: threading.Event,
+        page: Page | None,
+        *,
+        of_the_web: bool = True,
     ) -> None:
         self._policy = policy
+        self._of_the_web = of_the_web
         self._stop = stop
         self._page = page
         self._max_bytes = self._unread = page.max_bytes if page else max_bytes
@@ -121,7 +128,7 @@ class Request:
         family, kind, protocol, endpoint = address
         if family not in (socket.AF_INET, socket.AF_INET6):
             return _NO_SOCKET
-        if not self._policy.permits(endpoint[0]):
+        if not self._policy.permits(endpoint[0], of_the_web=self._of_the_web):
             self._refused = True
             return _NO_SOCKET
         try:
@@ -168,8 +175,8 @@ class Request:
             return BrokenOff()
         if code == pycurl.E_COULDNT_CONNECT:
             return NoAnswer(Outcome.FORBIDDEN_ADDRESS if self._refused else _unconnected(handle))
-        if code == pycurl.E_OPERATION_TIMEDOUT and not handle.getinfo(pycurl.NAMELOOKUP_TIME):
-            return NoAnswer(Outcome.DNS)  # no name server said anything
+        if _is_unresolved(handle, code):  # then nobody says that it is where we may go
+            return NoAnswer(Outcome.DNS if self._of_the_web else Outcome.FORBIDDEN_ADDRESS)
         if code not in _OUTCOMES:
             return RuntimeError(f"libcurl: {error}")  # ours to mend: options, memory, authorities
         return NoAnswer(
@@ -177,6 +184,11 @@ class Request:
             status=self._head.status or None,
             sent=handle.getinfo(pycurl.REQUEST_SIZE) > 0,
         )
+
+
+def _is_unresolved(handle: Any, code: int) -> bool:
+    silent = code == pycurl.E_OPERATION_TIMEDOUT and not handle.getinfo(pycurl.NAMELOOKUP_TIME)
+    return silent or code == pycurl.E_COULDNT_RESOLVE_HOST
 
 
 def _unconnected(handle: Any) -> Outcome:

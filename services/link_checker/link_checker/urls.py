@@ -1,5 +1,6 @@
 """URLs as they go to libcurl: read by its own parser, so that both mean the same server by them."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from delinkcious.errors import InvalidArgument
 
 _USUAL_PORTS: Final = {"http": ":80", "https": ":443"}
 _WEB: Final = frozenset(_USUAL_PORTS)
+_SCHEME: Final = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*):")
 _READING: Final = pycurl.U_URLENCODE | pycurl.U_NON_SUPPORT_SCHEME
 
 
@@ -30,6 +32,12 @@ class WebUrl:
         """The host in lower case, with the port if that is not the usual one."""
         parts = urlsplit(self.text)
         return parts.netloc.lower().removesuffix(_USUAL_PORTS[parts.scheme])
+
+    @property
+    def port(self) -> int:
+        """The port, also if it is not named."""
+        parts = urlsplit(self.text)
+        return int(_USUAL_PORTS[parts.scheme][1:]) if parts.port is None else parts.port
 
     @classmethod
     def parse(cls, given: str | bytes) -> "WebUrl":
@@ -65,14 +73,23 @@ class WebUrl:
             parts.user = parts.password = None
             return WebUrl.parse(parts.url)
         except (pycurl.error, ValueError):
-            raise InvalidArgument.of("url", "is not a URL") from None
+            raise _unreadable(reference) from None
 
 
 def _parse(given: str | bytes) -> pycurl.CurlUrl:
     try:
         return pycurl.CurlUrl(given.encode() if isinstance(given, str) else given, _READING)
     except (pycurl.error, ValueError):
-        raise InvalidArgument.of("url", "is not a URL") from None
+        raise _unreadable(given) from None
+
+
+def _unreadable(given: str | bytes) -> InvalidArgument:
+    """Returns what is wrong with what libcurl cannot read, such as a URL without a host."""
+    text = given.encode(errors="replace") if isinstance(given, str) else given
+    scheme = _SCHEME.match(text)
+    if scheme and scheme[1].decode().lower() not in _WEB:
+        return ForbiddenUrl.of("url", "must begin with http:// or https://")
+    return InvalidArgument.of("url", "is not a URL")
 
 
 def _ascii(host: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from link_checker.network import AddressPolicy, parse_networks
+from link_checker.network import WEB_PORTS, AddressPolicy, parse_networks, parse_ports
 
 CLOSED = [
     # this host, loopback
@@ -81,4 +81,66 @@ def test_no_networks_are_allowed_by_default() -> None:
 def test_a_wrong_network_is_named(wrong: str) -> None:
     with pytest.raises(ValueError, match="is not a network") as caught:
         parse_networks(f"127.0.0.0/8, {wrong}")
+    assert repr(wrong) in str(caught.value)
+
+
+@pytest.mark.parametrize("port", WEB_PORTS)
+def test_websites_are_at_usual_ports(port: int) -> None:
+    policy = AddressPolicy()
+    assert policy.is_of_the_web("example.com", port)
+    assert not policy.forbids("example.com", port)
+    assert not policy.forbids("8.8.8.8", port)
+    assert not policy.forbids("[2606:4700:4700::1111]", port)
+
+
+@pytest.mark.parametrize(
+    "port", [0, 1, 21, 22, 25, 53, 79, 81, 110, 3306, 5432, 6379, 11211, 65535]
+)
+def test_other_ports_are_closed_but_where_the_operator_allows_all(port: int) -> None:
+    policy = AddressPolicy()
+    assert policy.forbids("example.com", port)
+    assert policy.forbids("8.8.8.8", port)
+    assert not policy.permits("8.8.8.8", of_the_web=False)
+    company = AddressPolicy(parse_networks("10.0.0.0/8"))
+    assert not company.forbids("example.com", port)  # its address may be one of the company's
+    assert not company.forbids("10.1.2.3", port)
+    assert company.permits("10.1.2.3", of_the_web=company.is_of_the_web("example.com", port))
+    assert not company.permits("8.8.8.8", of_the_web=company.is_of_the_web("example.com", port))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "", "localhost", "LOCALHOST", "localhost.", "a.localhost", "localhost.localdomain",
+        "redis", "link-manager", "kubernetes.default.svc.cluster.local", "x.local", "router.lan",
+        "metadata.google.internal", "METADATA.GOOGLE.INTERNAL.", "wiki.corp", "nas.home",
+        "nas.home.arpa", "x.intranet", "x.private", "x.onion",
+        "4294967296", "256.256.256.256", "1.2.3.4.5", "0xffffffffff", "1.0x",
+    ],
+)  # fmt: skip
+def test_names_that_the_public_web_cannot_have_are_closed(host: str) -> None:
+    assert AddressPolicy().forbids(host, 80)
+    company = AddressPolicy(parse_networks("10.0.0.0/8"))
+    assert not company.forbids(host, 80)
+    assert not company.permits("8.8.8.8", of_the_web=company.is_of_the_web(host, 80))
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["example.com", "EXAMPLE.com.", "local.example.com", "internal.io", "home.co", "lan.dev",
+     "corp.com", "a.b.c.d.example", "xn--bcher-kva.example", "a_b.example", "1.example", "0x1.dev"],
+)  # fmt: skip
+def test_names_that_only_look_like_them_are_open(host: str) -> None:
+    assert not AddressPolicy().forbids(host, 80)
+
+
+def test_ports_are_numbers_and_ranges() -> None:
+    assert parse_ports(" 80, 9000-9002 ,") == (80, 9000, 9001, 9002)
+    assert len(parse_ports("1-65535")) == 65535
+
+
+@pytest.mark.parametrize("wrong", ["0", "65536", "http", "80-", "-80", "90-80", "1-70000", "80.5"])
+def test_a_wrong_port_is_named(wrong: str) -> None:
+    with pytest.raises(ValueError, match="is not a port") as caught:
+        parse_ports(f"80, {wrong}")
     assert repr(wrong) in str(caught.value)
