@@ -70,7 +70,7 @@ def add_export_of_account(
     """Adds everything one has, as a file."""
 
     @app.get("/v1/me/export")
-    @authenticated(*Scope)
+    @authenticated(Scope.ACCOUNT, Scope.LINKS_READ, Scope.NEWS, Scope.SOCIAL)
     @app.output(PersonalDataSchema, description="The document.")
     @app.doc(
         tags=["Account"],
