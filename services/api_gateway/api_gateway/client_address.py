@@ -22,6 +22,7 @@ Network = IPv4Network | IPv6Network
 ProxyHeader = Literal["X-Forwarded-For", "Forwarded"]
 
 _KEY: Final = "delinkcious.client_address"
+_LONGEST: Final = 64  # in brackets, with a port and zone; what is remembered must not be longer
 _PAIR: Final = re.compile(
     r"\s*([\w!#$%&'*+.^`|~-]+)=([\w!#$%&'*+.^`|~:-]+|\"[^\"\\\\]*\")\s*", re.ASCII
 )
@@ -65,7 +66,7 @@ class Proxies:
         if not self._networks or not self._trusts(address):
             return address
         for said in self._read(environ.get(self._key, "")):
-            named = _plain(said)
+            named = _plain(said) if len(said) <= _LONGEST else ""
             if not named:
                 break  # hidden, or no address at all; the proxy that says so is all that we know
             address = named

@@ -121,3 +121,10 @@ def test_views_ask_for_the_address_of_their_request() -> None:
         environ_base={"REMOTE_ADDR": "10.0.0.1"},
     )
     assert answer.text == "203.0.113.7"
+
+
+def test_made_up_text_takes_no_room() -> None:
+    """Addresses are remembered by what they were said as, which a client chooses."""
+    before = client_address._plain.cache_info().currsize
+    assert client(PROXIES, "10.0.0.9", "1.1.1.1, " + "9" * 8000) == "10.0.0.9"
+    assert client_address._plain.cache_info().currsize <= before + 1
