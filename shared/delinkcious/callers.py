@@ -1,7 +1,7 @@
 """Who may call what of a service: a table that each service declares in its module `callers`.
 
 What is not in the table can be called by nobody. `docs/who-calls-what.md` is written from all of
-them, and a test holds each against the routes and methods that there are (ADR-0032).
+them, and a test holds each against the routes and methods that there are (ADR-0038).
 """
 
 from collections.abc import Collection, Mapping

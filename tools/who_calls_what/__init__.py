@@ -24,8 +24,8 @@ _BEGIN: Final = """\
 
 Written by `python -m tools.who_calls_what` from what the code declares; a test fails when it is out
 of date. What is not here can be called by nobody
-([ADR-0031](adr/0031-one-policy-for-each-endpoint.md),
-[ADR-0032](adr/0032-who-may-call-stands-in-one-table.md)).
+([ADR-0037](adr/0037-one-policy-for-each-endpoint.md),
+[ADR-0038](adr/0038-who-may-call-stands-in-one-table.md)).
 
 ## From outside
 

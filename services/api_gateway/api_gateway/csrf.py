@@ -1,7 +1,7 @@
 """Writes with the session cookie must come from a page of ours.
 
 A browser sends the cookie by itself, also when another site has it send the request. So what the
-cookie is to change must pass twice (OWASP, "Cross-Site Request Forgery Prevention"; ADR-0031):
+cookie is to change must pass twice (OWASP, "Cross-Site Request Forgery Prevention"; ADR-0039):
 
 1. Where it comes from. Browsers say so themselves, in `Sec-Fetch-Site`, or else in `Origin`; no
    page can change what they say.
