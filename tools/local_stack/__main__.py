@@ -13,7 +13,7 @@ from pathlib import Path
 
 from delinkcious.testing.embedded import CannotPrepare
 from delinkcious.testing.privileges import RootRefused
-from tools.local_stack import leftovers
+from tools.local_stack import leftovers, live
 from tools.local_stack.console import Console
 from tools.local_stack.credentials import Credentials
 from tools.local_stack.environment import Environments, GitHubSecretMissing, github
@@ -27,7 +27,7 @@ _MINE_TO_GIVE = ("GITHUB_CLIENT_SECRET", "PORT", "MANAGEMENT_PORT")
 """Variables that only some processes may see, or that each gets a value of its own for."""
 
 _CONTENTS = (
-    *("postgres", "redis", "nats", "identity-provider", "secrets", "logs"),
+    *("postgres", "redis", "nats", "identity-provider", "secrets", "live", "logs"),
     *("supervisord.conf", "supervisor.pid", "supervisor.sock", "stack.json", "pids.json", "lock"),
 )
 """What a stack makes in its folder. Nothing else there is deleted: the folder may be anyone's."""
@@ -69,6 +69,7 @@ def _run(directory: Path) -> int:
     if application:
         layout = layout.without(IDENTITY_PROVIDER)
     check_free(layout.ports())
+    live.prepare(directory, layout.services)
     for name in _MINE_TO_GIVE:
         os.environ.pop(name, None)
     environments = Environments(directory, layout, credentials, application)

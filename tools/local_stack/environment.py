@@ -22,6 +22,7 @@ from tools.local_stack.layout import (
     Layout,
     Service,
 )
+from tools.local_stack.live import live_file
 
 HOST = "127.0.0.1"
 GRACE_PERIOD = 10
@@ -97,6 +98,7 @@ class Environments:
             **self._common(service, management_port),
             **self._addresses(),
             **self._own(service),
+            **self._live(service),
             **self._mutual_auth(service),
         }
 
@@ -172,6 +174,10 @@ class Environments:
             "GITHUB_CLIENT_ID": LOCAL_CLIENT_ID,
             "GITHUB_CLIENT_SECRET_FILE": str(self.credentials.github_secret),
         }
+
+    def _live(self, service: Service) -> dict[str, str]:
+        file = live_file(self.directory, service)
+        return {"LIVE_CONFIG_FILE": str(file)} if file else {}
 
     def _mutual_auth(self, service: Service) -> dict[str, str]:
         file = self.credentials.mutual_auth(service.name)

@@ -44,6 +44,9 @@ class Start:
 
     def _announce(self) -> None:
         gateway = self._stack.gateway
+        live = self._stack.directory / "live"
+        if live.is_dir():
+            self._console.say(f"what may change while it runs is in {live}/<service>.yaml")
         self._console.say(
             f"Delinkcious is ready at {gateway} (log in at {gateway}/login; stop with Ctrl-C)"
         )

@@ -53,6 +53,14 @@ def test_only_services_that_are_called_or_call_have_tokens(environments: Environ
     assert "MUTUAL_AUTH_FILE" not in environments.of(IDENTITY_PROVIDER, None)
 
 
+def test_every_service_has_a_file_of_what_may_change(
+    environments: Environments, tmp_path: Path
+) -> None:
+    file = environments.of(LINK, 1)["LIVE_CONFIG_FILE"]
+    assert file == str(tmp_path / "live" / "link-manager.yaml")
+    assert "LIVE_CONFIG_FILE" not in environments.of(IDENTITY_PROVIDER, None)
+
+
 def test_users_log_in_with_the_local_provider(environments: Environments) -> None:
     gateway = environments.of(API_GATEWAY, 15000)
     provider = environments.of(IDENTITY_PROVIDER, None)
