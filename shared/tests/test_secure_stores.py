@@ -118,13 +118,19 @@ async def test_postgres_is_entered_over_mutual_tls(postgres: PostgresAddress) ->
 
 
 def test_postgres_that_is_somebody_else_is_not_told_the_password(
-    postgres: PostgresAddress, strangers: TlsFiles, service: TlsFiles
+    postgres: PostgresAddress, strangers: TlsFiles, service: TlsFiles, authority: Authority
 ) -> None:
     """Neither one that another CA vouches for, nor one whose certificate has another name."""
     other_ca = TlsFiles(strangers.ca, service.cert, service.key)
-    for wrong in (replace(postgres, tls=other_ca), replace(postgres, host="127.0.0.2")):
-        with pytest.raises(Unavailable):
-            enter(wrong)
+    with pytest.raises(Unavailable):
+        enter(replace(postgres, tls=other_ca))
+    with (
+        relaying("postgres", Address(postgres.host, postgres.port), authority.issue("x")) as at,
+        pytest.raises(Unavailable),
+        capture_logs() as logs,
+    ):
+        enter(replace(postgres, port=at.port))
+    assert "certificate" in logs[0]["reason"]
 
 
 def test_postgres_refuses_a_plain_caller_and_one_without_the_right_certificate(
@@ -199,12 +205,18 @@ async def test_redis_is_entered_over_mutual_tls_as_a_user_with_keys_of_its_own(
 
 
 async def test_redis_that_is_somebody_else_is_not_told_the_password(
-    redis: RedisAddress, strangers: TlsFiles, service: TlsFiles
+    redis: RedisAddress, strangers: TlsFiles, service: TlsFiles, authority: Authority
 ) -> None:
     other_ca = TlsFiles(strangers.ca, service.cert, service.key)
-    for wrong in (replace(redis, tls=other_ca), replace(redis, host="127.0.0.2")):
-        with pytest.raises(Unavailable):
-            await write(wrong)
+    with pytest.raises(Unavailable):
+        await write(replace(redis, tls=other_ca))
+    with (
+        relaying("redis", Address(redis.host, redis.port), authority.issue("x")) as at,
+        pytest.raises(Unavailable),
+        capture_logs() as logs,
+    ):
+        await write(replace(redis, port=at.port))
+    assert "certificate" in logs[0]["reason"]
 
 
 async def test_redis_refuses_a_plain_caller_and_one_without_the_right_certificate(

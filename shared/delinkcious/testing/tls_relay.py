@@ -60,7 +60,8 @@ async def _listen(
     kind: Kind, address: Address, server: Address, files: TlsFiles
 ) -> asyncio.Server:
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(*_BROKEN):
+        # Cancelled at the end: asyncio would complain of a task that says so.
+        with suppress(*_BROKEN, asyncio.CancelledError):
             if kind == "postgres":
                 await _negotiate(reader, writer)
             await writer.start_tls(_context(files))
