@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from flask import Response, g
 
+from api_gateway import delegation
 from api_gateway.cookies import drop_session
 from api_gateway.policy import authenticated
 from api_gateway.sessions import Sessions
@@ -71,9 +72,11 @@ def add_tokens(app: RestApp, users: UserManager, sessions: Sessions) -> None:
     def create_token(caller: Identity, wanted: CreateToken) -> Response:
         """Make an API token.
 
-        For programs: it needs no login, and works until it expires or is revoked.
+        For programs: it needs no login, and works until it expires or is revoked. An API token
+        makes none that may do more, or lives longer, than itself.
         """
         scopes = None if wanted.scopes is None else tuple(wanted.scopes)
+        delegation.check(caller, scopes, wanted.expires_at)
         made = users.create_token(caller.username, wanted.name, scopes, wanted.expires_at)
         return json_response({**asdict(made.details), "token": made.token}, 201)
 
