@@ -45,6 +45,7 @@ def relaying(kind: Kind, server: Address, files: TlsFiles) -> Iterator[Address]:
         started.set_result((asyncio.get_running_loop(), stop, port))
         await stop.wait()
         listener.close()
+        await _end_all()
 
     thread = Thread(target=asyncio.run, args=[serve()], name="tls-relay", daemon=True)
     thread.start()
@@ -54,6 +55,15 @@ def relaying(kind: Kind, server: Address, files: TlsFiles) -> Iterator[Address]:
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
+
+
+async def _end_all() -> None:
+    """Ends the connections, so that the loop closes with nothing open."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0.01)  # transports close in the turns that follow
 
 
 async def _listen(
@@ -66,7 +76,7 @@ async def _listen(
                 await _negotiate(reader, writer)
             await writer.start_tls(_context(files))
             await _pass_on(reader, writer, server)
-        writer.close()
+        writer.transport.abort()
 
     return await asyncio.start_server(relay, address.host, address.port)
 
@@ -103,7 +113,7 @@ async def _pass_on(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        questions.close()
+        questions.transport.abort()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
