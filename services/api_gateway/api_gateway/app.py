@@ -2,15 +2,17 @@
 
 1. observe: span, log line and metrics, around everything (`delinkcious.http.app`)
 2. headers, and cors: what every answer tells browsers and caches
-3. authentication: who calls, and whether they may, before anything of the request is read
-4. problems: every error into a problem document
+3. client_address, and limits: from where the request comes, and whether that is too often
+4. authentication: who calls, and whether they may, before anything of the request is read; users
+   and tokens are counted by their limits here, where they are known
+5. problems: every error into a problem document
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from api_gateway import authentication, client_address, cors, docs, headers
+from api_gateway import authentication, client_address, cors, docs, headers, limits
 from api_gateway.account import add_account, add_tokens
 from api_gateway.audit import add_audit
 from api_gateway.client_address import Proxies
@@ -21,7 +23,7 @@ from api_gateway.export import add_export
 from api_gateway.feeds import add_address_of_news, add_feed_of_links, add_feed_of_news
 from api_gateway.github import IdentityProvider
 from api_gateway.imports import add_imports, add_start_of_imports
-from api_gateway.limits import Limiter, install_for_addresses, install_for_users
+from api_gateway.limits import Limiter
 from api_gateway.links import add_changes_of_links, add_lists_of_links
 from api_gateway.login import Login, add_login
 from api_gateway.news import add_news
@@ -90,7 +92,6 @@ def create_gateway_app(
     app = create_app(__name__, title="Delinkcious", version=version_of("api-gateway"), auth=None)
     headers.install(app, https=public_url.startswith("https:"))
     cors.install(app, cors_origins)
-    client_address.install(app, proxies or Proxies())
     add_login(app, Login(managers.users, provider, cookie, public_url))
     add_form_tokens(app)
     add_account(app, managers.users, sessions)
@@ -114,8 +115,7 @@ def create_gateway_app(
     add_address_of_news(app, managers.users, public_url)
     docs.install(app, public_url)
     if limiter:
-        install_for_addresses(app, limiter)
-    authentication.install(app, sessions, public_url)
-    if limiter:
-        install_for_users(app, limiter)
+        limits.install(app, limiter)
+    authentication.install(app, sessions, public_url, limiter.count_user if limiter else None)
+    client_address.install(app, proxies or Proxies())
     return app

@@ -2,8 +2,8 @@
 it is read: who calls, what the token is good for, and what a browser may do with its cookie.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from flask import Flask, Response, g, request
 
@@ -16,6 +16,8 @@ from delinkcious.errors import PermissionDenied, Unauthenticated
 from delinkcious.http import observe, problems
 
 ACCESS_TOKEN_HEADER: Final = "Access-Token"
+
+Count = Callable[[dict[str, Any], str, str], None]
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _CHALLENGE: Final = 'Bearer realm="delinkcious"'
@@ -33,11 +35,14 @@ class InsufficientScope(PermissionDenied):
         super().__init__(f"The token is limited to scopes, and this takes: {self.needed}")
 
 
-def install(app: Flask, sessions: Sessions, public_url: str = "") -> None:
+def install(
+    app: Flask, sessions: Sessions, public_url: str = "", count: Count | None = None
+) -> None:
     """Authenticates every request that matches a route; to be called when all routes are there.
 
     Args:
         public_url: how browsers reach us; empty, if we were not told.
+        count: called with each request that shows a good token, its user and the token.
 
     Raises:
         RuntimeError: an endpoint does not declare who may call it.
@@ -62,6 +67,8 @@ def install(app: Flask, sessions: Sessions, public_url: str = "") -> None:
             raise InvalidToken(error.detail) from None
         g.token, g.identity = token, identity
         observe.name_caller(environ, identity.username)
+        if count is not None:
+            count(environ, identity.username, token)
         if by_cookie and method not in _SAFE:
             csrf.check(token, public_url)
         if identity.scopes is not None and policy.missing(identity):

@@ -8,7 +8,7 @@ come again (429). How it is counted is the business of `limits_leases`.
 import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, wraps
 from hashlib import sha256
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil
@@ -20,7 +20,7 @@ from flask import Flask, current_app, g, request
 from limits import RateLimitItem
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from api_gateway.client_address import client_address
+from api_gateway.client_address import address_in
 from api_gateway.limits_leases import Lease, Leases, Spent
 from delinkcious.errors import ResourceExhausted
 from delinkcious.live import LiveModel
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 Headers = list[tuple[str, str]]
+View = Callable[..., Any]
 
 _FORM: Final = "^[1-9][0-9]{0,8}/(second|minute|hour|day)$"
 _SPENT: Final = "delinkcious.limits"
+_REFUSED: Final = "delinkcious.limits.refused"
 _SITE_BITS: Final = 64
 
 
@@ -110,8 +112,8 @@ class Limiter:
         self._leases = leases
         self._limits = limits
 
-    def count(self, kind: Kind, whose: str) -> None:
-        """Counts the current request for somebody, and notes what is left for its answer.
+    def count(self, environ: "WSGIEnvironment", kind: Kind, whose: str) -> None:
+        """Counts a request for somebody, and notes what is left for its answer.
 
         Raises:
             ResourceExhausted: nothing is.
@@ -119,35 +121,52 @@ class Limiter:
         try:
             lease = self._leases.spend(kind, getattr(self._limits(), kind), whose)
         except Spent as spent:
-            _note(spent.lease)
+            environ[_SPENT].append(spent.lease)
             raise _refusal(kind, spent) from None
         if lease is not None:
-            _note(lease)
+            environ[_SPENT].append(lease)
+
+    def count_user(self, environ: "WSGIEnvironment", username: str, token: str) -> None:
+        """Counts a request for a user and for a token; as `count`."""
+        self.count(environ, Kind.USER, username)
+        self.count(environ, Kind.TOKEN, _digest(token))
+
+    def count_address(self, environ: "WSGIEnvironment", kind: Kind = Kind.ADDRESS) -> None:
+        """Counts a request for the address that it comes from; as `count`."""
+        self.count(environ, kind, _site(address_in(environ)))
 
 
 def count_check(username: str) -> None:
     """Counts the current request as one for checks."""
-    if limiter := _limiter():
-        limiter.count(Kind.CHECKS, username)
+    limiter: Limiter | None = current_app.extensions.get(_SPENT)
+    if limiter is not None:
+        limiter.count(request.environ, Kind.CHECKS, username)
 
 
-def install_for_addresses(app: Flask, limiter: Limiter) -> None:
-    """Limits addresses, and tells in every answer what is left; to be called before authentication
-    is installed: what guesses at tokens is limited by this alone.
+def install(app: Flask, limiter: Limiter) -> None:
+    """Limits addresses and what is dear, and tells in every answer what is left; to be called when
+    all routes are there, and before authentication is installed: what guesses at tokens is limited
+    by this alone. Authentication counts users and tokens, as it gets to know them.
+
+    Where the request enters the application, and not in Flask's hooks: each look at Flask's request
+    costs as much as counting does.
+
+    Raises:
+        RuntimeError: an endpoint that has a limit of its own does not exist.
     """
+    if unknown := DEAR.keys() - app.view_functions.keys():
+        raise RuntimeError(f"limited, but no endpoints: {', '.join(sorted(unknown))}")
+    for endpoint, kind in DEAR.items():
+        app.view_functions[endpoint] = _counted(app.view_functions[endpoint], kind, limiter)
     answer = app.wsgi_app
-    app.extensions[_SPENT] = limiter
-
-    def count() -> None:
-        site = _site(client_address())
-        limiter.count(Kind.ADDRESS, site)
-        rule = request.url_rule
-        if rule is not None and DEAR.get(rule.endpoint) is Kind.LOGIN:
-            limiter.count(Kind.LOGIN, site)
 
     def respond(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         spent: list[Lease] = []
         environ[_SPENT] = spent
+        try:
+            limiter.count_address(environ)
+        except ResourceExhausted as error:
+            environ[_REFUSED] = error
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
             if spent:
@@ -156,39 +175,31 @@ def install_for_addresses(app: Flask, limiter: Limiter) -> None:
 
         return answer(environ, start)
 
-    app.before_request(count)
+    def refuse() -> None:
+        if error := request.environ.get(_REFUSED):
+            raise error
+
+    app.extensions[_SPENT] = limiter
+    app.before_request(refuse)
     app.wsgi_app = respond  # type: ignore[method-assign]
 
 
-def install_for_users(app: Flask, limiter: Limiter) -> None:
-    """Limits users and tokens; to be called after authentication is installed.
+def _counted(view: View, kind: Kind, limiter: Limiter) -> View:
+    """Returns a view that counts each request, for its user or for its address."""
 
-    Raises:
-        RuntimeError: an endpoint that has a limit of its own does not exist.
-    """
-    if unknown := DEAR.keys() - app.view_functions.keys():
-        raise RuntimeError(f"limited, but no endpoints: {', '.join(sorted(unknown))}")
+    @wraps(view)
+    def count_and_call(**path: Any) -> Any:
+        if kind is Kind.LOGIN:
+            limiter.count_address(request.environ, kind)
+        else:
+            limiter.count(request.environ, kind, g.identity.username)
+        return view(**path)
 
-    def count() -> None:
-        if "identity" not in g:
-            return
-        username = g.identity.username
-        limiter.count(Kind.USER, username)
-        limiter.count(Kind.TOKEN, sha256(g.token.encode("utf-8", "surrogateescape")).hexdigest())
-        dear = DEAR.get(request.endpoint or "")
-        if dear is not None:
-            limiter.count(dear, username)
-
-    app.before_request(count)
+    return count_and_call
 
 
-def _limiter() -> Limiter | None:
-    limiter: Limiter | None = current_app.extensions.get(_SPENT)
-    return limiter
-
-
-def _note(lease: Lease) -> None:
-    request.environ[_SPENT].append(lease)
+def _digest(token: str) -> str:
+    return sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _said_of(leases: Iterable[Lease]) -> Headers:

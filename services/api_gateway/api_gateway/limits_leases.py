@@ -88,8 +88,8 @@ class Lease:
 
     def state(self, now: float) -> str:
         """Returns what a `RateLimit` header says of it."""
-        seconds = max(0, int(self.resets_at - now) + 1)
-        return f'"{self.name}";r={self.left + self.remaining};t={seconds}'
+        seconds = max(0, self.resets_at - now)
+        return '"%s";r=%d;t=%d' % (self.name, self.left + self.remaining, seconds + 1)  # noqa: UP031 - the fastest
 
 
 class Leases:

@@ -15,7 +15,7 @@ from api_gateway import limits as limits_module
 from api_gateway.app import Managers, create_gateway_app
 from api_gateway.client_address import Proxies, parse_proxies
 from api_gateway.cookies import LoginCookie
-from api_gateway.limits import DEAR, Kind, Limiter, Limits, install_for_users
+from api_gateway.limits import DEAR, Kind, Limiter, Limits
 from api_gateway.limits_counters import Counters
 from api_gateway.limits_leases import Leases
 from api_gateway.sessions import Sessions
@@ -236,7 +236,7 @@ def test_an_endpoint_that_is_limited_must_exist() -> None:
     app = create_app(__name__, title="t", version="1", auth=None)
     limiter = Limiter(Leases(Counters(MemoryStorage(), b"key")))
     with pytest.raises(RuntimeError, match=", ".join(sorted(limits_module.DEAR))):
-        install_for_users(app, limiter)
+        limits_module.install(app, limiter)
 
 
 def test_every_operation_tells_that_it_may_be_refused(app: RestApp) -> None:
