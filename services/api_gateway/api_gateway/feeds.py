@@ -118,7 +118,7 @@ def add_address_of_news(app: RestApp, users: UserManager, public_url: str) -> No
     """Adds the endpoints that make, show and revoke the address of one's own news."""
 
     @app.post("/v1/news/feed")
-    @authenticated(Scope.ACCOUNT)
+    @authenticated(Scope.ACCOUNT, Scope.NEWS)  # whoever has the address reads the news
     @app.output(NewNewsFeedSchema, status_code=201, description="The address.")
     @app.doc(tags=["News"], operation_id="createNewsFeed", responses=problems(NotFound))
     def create_news_feed(caller: Identity) -> Response:

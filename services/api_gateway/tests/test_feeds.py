@@ -21,6 +21,7 @@ from delinkcious.errors import Unavailable
 from delinkcious.http.app import RestApp
 from delinkcious.object_model.links import LinkPage, LinkQuery
 from delinkcious.object_model.news import NewsEvent, NewsEventType
+from delinkcious.object_model.users import Scope
 
 Build = Callable[[Managers], RestApp]
 At = Callable[[str], FlaskClient]
@@ -378,6 +379,14 @@ def test_one_can_see_that_there_is_an_address_but_not_which(alice: Caller, bob: 
     assert made is not None
     assert alice.get("/v1/news/feed").json == {"created_at": made["created_at"]}
     assert bob.get("/v1/news/feed").json == {"created_at": None}
+
+
+def test_a_token_that_may_not_read_news_makes_no_address_that_does(alice: Caller) -> None:
+    made = alice.post("/v1/tokens", json={"name": "t", "scopes": [Scope.ACCOUNT]}).json
+    assert made is not None
+    limited = Caller(alice.username, made["token"], alice.http)
+    assert limited.post("/v1/news/feed").status_code == 403
+    assert alice.get("/v1/news/feed").json == {"created_at": None}
 
 
 def test_a_revoked_address_leads_nowhere_at_once(
