@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from api_gateway import features
 from api_gateway.app import Managers, create_gateway_app
 from api_gateway.audit import tell_origin
 from api_gateway.config import GatewaySettings
@@ -11,10 +12,12 @@ from api_gateway.github import GitHub
 from api_gateway.limits import Limiter
 from api_gateway.limits_counters import Counters, redis_storage
 from api_gateway.limits_leases import Leases
+from api_gateway.live import LiveGatewaySettings, live_settings
 from api_gateway.news_stream import NewsStreams
 from api_gateway.sessions import Sessions
 from api_gateway.threads import at_once
 from delinkcious.audit import EventRecorder, Recorder
+from delinkcious.audit.serving import limit_changes
 from delinkcious.auth import MutualAuth
 from delinkcious.clients.audit import AuditClient
 from delinkcious.clients.imports import ImportClient
@@ -25,6 +28,7 @@ from delinkcious.clients.users import UserClient
 from delinkcious.config import Address
 from delinkcious.grpc.client import GrpcClient
 from delinkcious.http.client import HttpClient
+from delinkcious.live import Live
 from delinkcious.messaging.background import BackgroundBroker
 from delinkcious.policy import Policy
 from delinkcious.service import Runtime, run
@@ -38,7 +42,10 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
     settings = runtime.settings
     broker = BackgroundBroker.from_settings(settings)
     runtime.health.add("nats", broker.check, required=False)
-    managers = _managers(runtime, EventRecorder(broker, settings.service_name))
+    recorder = EventRecorder(broker, settings.service_name)
+    live: Live[LiveGatewaySettings] = runtime.live
+    live.on_change(limit_changes(recorder, "limits."))
+    managers = _managers(runtime, recorder)
     sessions = Sessions(
         managers.users, seconds=settings.session_cache_seconds, size=settings.session_cache_size
     )
@@ -55,6 +62,7 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
         cors_origins=parse_origins(settings.cors_origins),
         limiter=_limiter(runtime),
     )
+    features.install(app, lambda: live.current.features)
     broker.start()
     try:
         runtime.serve_http(
@@ -110,8 +118,8 @@ def _limiter(runtime: Runtime[GatewaySettings]) -> Limiter:
     leases = Leases(Counters(redis_storage(settings.redis), key))
     leases.start()
     runtime.health.add("redis", leases.check, required=False)
-    limits = settings.limits
-    return Limiter(leases, lambda: limits)
+    live: Live[LiveGatewaySettings] = runtime.live
+    return Limiter(leases, lambda: live.current.limits)
 
 
 def _github(settings: GatewaySettings) -> GitHub:
@@ -125,4 +133,4 @@ def _github(settings: GatewaySettings) -> GitHub:
 
 
 if __name__ == "__main__":
-    run(GatewaySettings, roles={"serve": serve})
+    run(GatewaySettings, live=live_settings, roles={"serve": serve})
