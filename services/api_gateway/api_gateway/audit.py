@@ -22,7 +22,7 @@ def origin() -> Origin:
     if not has_request_context():
         return NOWHERE
     agent = request.environ.get("HTTP_USER_AGENT")
-    return Origin.of(client_address(), agent)
+    return Origin.of(client_address(), agent, _credential(g.get("identity")))
 
 
 def tell_origin() -> Mapping[str, str]:
@@ -51,6 +51,15 @@ def recording_failures(recorder: Recorder) -> Iterator[None]:
             )
         )
         raise
+
+
+def _credential(identity: Identity | None) -> str | None:
+    """Returns which of one's credentials it is; never what it says."""
+    if identity is None:
+        return None
+    if identity.token_id is not None:
+        return f"token {identity.token_id}"
+    return None if identity.session_id is None else f"session {identity.session_id}"
 
 
 def add_audit(app: RestApp, trail: AuditTrail) -> None:

@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api_gateway.app import Managers, create_gateway_app
+from api_gateway.audit import origin
 from api_gateway.cookies import LoginCookie
 from api_gateway.github import IdentityProvider
 from api_gateway.sessions import Sessions
@@ -42,7 +43,7 @@ def user_store() -> InMemoryUserStore:
 
 @pytest.fixture
 def users(user_store: InMemoryUserStore) -> UserManager:
-    return RealUserManager(user_store, timedelta(days=30))
+    return RealUserManager(user_store, timedelta(days=30), origin=origin)
 
 
 @pytest.fixture

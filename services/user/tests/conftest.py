@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from delinkcious.audit import NOWHERE, RECORDED, Origin
 from delinkcious.clients.users import UserClient
 from delinkcious.database import Database
 from delinkcious.http.client import HttpClient
@@ -62,19 +63,35 @@ def clock() -> Clock:
     return Clock()
 
 
+class Whereabouts:
+    """From where things are done; the test says."""
+
+    def __init__(self) -> None:
+        self.now = NOWHERE
+
+    def __call__(self) -> Origin:
+        return self.now
+
+
+@pytest.fixture
+def whereabouts() -> Whereabouts:
+    return Whereabouts()
+
+
 @pytest.fixture
 def memory() -> InMemoryUserStore:
     return InMemoryUserStore()
 
 
 @pytest.fixture
-def in_memory(memory: InMemoryUserStore, clock: Clock) -> UserManager:
-    return UserManager(memory, LIFETIME, clock, idle_lifetime=IDLE)
+def in_memory(memory: InMemoryUserStore, clock: Clock, whereabouts: Whereabouts) -> UserManager:
+    return UserManager(memory, LIFETIME, clock, idle_lifetime=IDLE, origin=whereabouts)
 
 
 @pytest.fixture
-def on_postgres(database: Database, clock: Clock) -> UserManager:
-    return UserManager(PostgresUserStore(database), LIFETIME, clock, idle_lifetime=IDLE)
+def on_postgres(database: Database, clock: Clock, whereabouts: Whereabouts) -> UserManager:
+    store = PostgresUserStore(database)
+    return UserManager(store, LIFETIME, clock, idle_lifetime=IDLE, origin=whereabouts)
 
 
 @pytest.fixture
@@ -102,8 +119,8 @@ def service(request: pytest.FixtureRequest) -> UserManager:
 
 
 @pytest.fixture
-def published(request: pytest.FixtureRequest) -> Published:
-    """Tells which events were handed over to be published, oldest first."""
+def outbox(request: pytest.FixtureRequest) -> Published:
+    """Tells what was handed over to be published, oldest first."""
     if "database" not in request.fixturenames:
         memory: InMemoryUserStore = request.getfixturevalue("memory")
         return lambda: memory.events
@@ -115,3 +132,15 @@ def published(request: pytest.FixtureRequest) -> Published:
             return [Entry(*row) for row in rows]
 
     return read_outbox
+
+
+@pytest.fixture
+def published(outbox: Published) -> Published:
+    """Tells which events were handed over but those for the audit trail, oldest first."""
+    return lambda: [entry for entry in outbox() if entry.subject != RECORDED]
+
+
+@pytest.fixture
+def recorded(outbox: Published) -> Published:
+    """Tells what the audit trail was told, oldest first."""
+    return lambda: [entry for entry in outbox() if entry.subject == RECORDED]

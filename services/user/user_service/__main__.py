@@ -12,7 +12,7 @@ from delinkcious.messaging.streams import AUDIT, USERS
 from delinkcious.service import Runtime, run
 from delinkcious.worker import Outbox, Subscription, run_worker
 from user_service.audit import AuditTrail
-from user_service.audit_http import add_audit
+from user_service.audit_http import add_audit, origin
 from user_service.audit_store import PostgresAuditStore
 from user_service.cleaning import Cleaner
 from user_service.config import UserSettings
@@ -32,6 +32,7 @@ def _manager(settings: UserSettings, database: Database) -> UserManager:
         idle_lifetime=timedelta(seconds=settings.session_idle_lifetime),
         quarantine=timedelta(seconds=settings.deletion_quarantine),
         patience=timedelta(seconds=settings.deletion_patience),
+        origin=origin,
     )
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final
 
-from delinkcious.audit import Act, Action
+from delinkcious.audit import Act
 from delinkcious.errors import InvalidArgument, Violation
 from delinkcious.object_model.users import (
     FEED_SECRET_PREFIX,
@@ -78,16 +78,14 @@ def pause_after(told: int, patience: timedelta) -> timedelta:
 def kept_of(act: Act, owner: str | None) -> Act | None:
     """Returns what the audit trail keeps of an act, or None if that is nothing.
 
-    Of an account that is there no more it keeps that one was deleted, and not whose it was.
+    Of an account that is there no more it keeps nothing.
 
     Args:
         owner: whose account it concerns, if there is one.
     """
-    if owner is not None or act.username is None:
-        return replace(act, username=owner, github_id=None)
-    if act.action == Action.ACCOUNT_DELETED:
-        return Act(action=act.action, outcome=act.outcome, details=act.details)
-    return None
+    if owner is None and act.username is not None:
+        return None
+    return replace(act, username=owner, github_id=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ def registered(user: User) -> Entry:
     return Entry(REGISTERED, key=user.username, data={"username": user.username})
 
 
-def audited(act: Act) -> Entry:
-    """Has it recorded what was done with an account."""
-    return Entry(RECORDED, key=act.username or "", data=act.to_data())
+def audited(act: Act, key: str) -> Entry:
+    """Has it recorded what was done."""
+    return Entry(RECORDED, key=key, data=act.to_data())
 
 
 def deleted(user: DeletedUser) -> Entry:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+from delinkcious.audit import NOWHERE, Act, Action, Origin
+from delinkcious.audit.act import Detail
 from delinkcious.deletion import DeletedUser
 from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound, Unauthenticated
 from delinkcious.object_model.users import (
@@ -22,6 +24,7 @@ from delinkcious.object_model.users import (
     is_feed_secret,
     kind_of_token,
 )
+from delinkcious.outbox import Entry
 from delinkcious.revocation import Revocation
 from user_service import events
 from user_service.credentials import Expiry, name_of_client
@@ -32,11 +35,15 @@ from user_service.domain import (
     new_token,
     usernames_for,
 )
-from user_service.ports import UserStore
+from user_service.ports import RemovedToken, UserStore, UserTransaction
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _nowhere() -> Origin:
+    return NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class UserManager:
         idle_lifetime: from the last use of a session to its end.
         quarantine: from the deletion of an account until its name is free again, at the least.
         patience: how long services have to confirm a deletion.
+        origin: tells from where what happens now is done, for the audit trail.
     """
 
     def __init__(
@@ -66,12 +74,14 @@ class UserManager:
         idle_lifetime: timedelta = timedelta(days=7),
         quarantine: timedelta = timedelta(seconds=20),
         patience: timedelta = timedelta(minutes=5),
+        origin: Callable[[], Origin] = _nowhere,
     ) -> None:
         self._store = store
         self._quarantine = quarantine
         self._patience = patience
         self._expiry = Expiry(session_lifetime, idle_lifetime)
         self._clock = clock
+        self._origin = origin
 
     def register(self, identity: GitHubIdentity) -> User:
         return self.register_account(identity).user
@@ -90,7 +100,8 @@ class UserManager:
                         " and you get a new one."
                     )
                 if user := transaction.insert_account(next(usernames), identity):
-                    transaction.publish(events.registered(user))
+                    created = self._done(Action.ACCOUNT_CREATED, user.username)
+                    transaction.publish(events.registered(user), created)
                     return Registration(user, is_new=True)
 
     def get_user(self, username: str) -> User:
@@ -102,7 +113,10 @@ class UserManager:
         with self._store.transaction() as transaction:
             if state and not transaction.finish_login(digest_of(state), now):
                 raise AlreadyExists.of("state", "this login has opened its session already")
-            transaction.insert_session(username, digest, name_of_client(client), now, expires_at)
+            session_id = transaction.insert_session(
+                username, digest, name_of_client(client), now, expires_at
+            )
+            transaction.publish(self._done(Action.LOGGED_IN, username, session_id=session_id))
         return Session(token, username, expires_at)
 
     def logout(self, token: str) -> None:
@@ -111,7 +125,10 @@ class UserManager:
         digest = digest_of(token)
         with self._store.transaction() as transaction:
             if username := transaction.delete_session(digest):
-                transaction.publish(events.revoked(Revocation.of_some(username, [digest])))
+                transaction.publish(
+                    events.revoked(Revocation.of_some(username, [digest])),
+                    self._done(Action.LOGGED_OUT, username),
+                )
 
     def authenticate(self, token: str) -> Identity:
         kind, now = kind_of_token(token), self._clock()
@@ -140,6 +157,14 @@ class UserManager:
             if transaction.count_tokens(username) >= MAX_TOKENS:
                 raise FailedPrecondition(f"You have {MAX_TOKENS} tokens, as many as one may have.")
             details = transaction.insert_token(username, digest_of(token), request, now)
+            transaction.publish(
+                self._done(
+                    Action.TOKEN_CREATED,
+                    username,
+                    token=details,
+                    scopes=None if details.scopes is None else " ".join(details.scopes),
+                )
+            )
         return NewApiToken(token, details)
 
     def get_tokens(self, username: str) -> list[ApiToken]:
@@ -147,15 +172,25 @@ class UserManager:
 
     def revoke_token(self, username: str, token_id: int) -> None:
         with self._store.transaction() as transaction:
-            digests = transaction.delete_tokens(username, self._clock(), token_id)
-            if not digests:
+            if not self._revoke_tokens(transaction, username, token_id):
                 raise NotFound("You have no such token.")
-            transaction.publish(events.revoked(Revocation.of_some(username, digests)))
 
     def revoke_tokens(self, username: str) -> None:
         with self._store.transaction() as transaction:
-            if digests := transaction.delete_tokens(username, self._clock()):
-                transaction.publish(events.revoked(Revocation.of_some(username, digests)))
+            self._revoke_tokens(transaction, username)
+
+    def _revoke_tokens(
+        self, transaction: UserTransaction, username: str, token_id: int | None = None
+    ) -> bool:
+        """Returns whether there were any."""
+        removed = transaction.delete_tokens(username, self._clock(), token_id)
+        if removed:
+            digests = [token.digest for token in removed]
+            transaction.publish(
+                events.revoked(Revocation.of_some(username, digests)),
+                *(self._done(Action.TOKEN_REVOKED, username, token=token) for token in removed),
+            )
+        return bool(removed)
 
     def get_sessions(self, username: str) -> list[OpenSession]:
         now = self._clock()
@@ -169,14 +204,20 @@ class UserManager:
             digests = transaction.delete_sessions(username, now, idle_since, session_id=session_id)
             if not digests:
                 raise NotFound("You have no such session.")
-            transaction.publish(events.revoked(Revocation.of_some(username, digests)))
+            transaction.publish(
+                events.revoked(Revocation.of_some(username, digests)),
+                self._done(Action.SESSION_REVOKED, username, session_id=session_id),
+            )
 
     def revoke_sessions(self, username: str, keep: int | None = None) -> None:
         now = self._clock()
         with self._store.transaction() as transaction:
             idle_since = now - self._expiry.idle
             if digests := transaction.delete_sessions(username, now, idle_since, keep=keep):
-                transaction.publish(events.revoked(Revocation.of_some(username, digests)))
+                transaction.publish(
+                    events.revoked(Revocation.of_some(username, digests)),
+                    self._done(Action.SESSIONS_REVOKED, username, count=len(digests)),
+                )
 
     def delete_account(self, username: str) -> Deletion:
         now = self._clock()
@@ -185,7 +226,11 @@ class UserManager:
             if deletion_id is None:
                 user = DeletedUser(str(uuid4()), username, now + self._quarantine)
                 transaction.close_account(user, now, now + self._patience)
-                transaction.publish(events.revoked(Revocation(username)), events.deleted(user))
+                transaction.publish(
+                    events.revoked(Revocation(username)),
+                    events.deleted(user),
+                    _deleted(user.deletion_id),
+                )
                 deletion_id = user.deletion_id
         return self._store.get_deletion(deletion_id)
 
@@ -197,14 +242,18 @@ class UserManager:
 
     def create_feed_secret(self, username: str) -> FeedSecret:
         secret, now = new_feed_secret(), self._clock()
-        self._store.put_feed_secret(username, digest_of(secret), now)
+        with self._store.transaction() as transaction:
+            transaction.put_feed_secret(username, digest_of(secret), now)
+            transaction.publish(self._done(Action.FEED_SECRET_CREATED, username))
         return FeedSecret(secret, now)
 
     def get_feed_secret_time(self, username: str) -> datetime | None:
         return self._store.get_feed_secret_time(username)
 
     def revoke_feed_secret(self, username: str) -> None:
-        self._store.delete_feed_secret(username)
+        with self._store.transaction() as transaction:
+            transaction.delete_feed_secret(username)
+            transaction.publish(self._done(Action.FEED_SECRET_REVOKED, username))
 
     def get_feed_owner(self, secret: str) -> User:
         known = is_feed_secret(secret)
@@ -218,3 +267,28 @@ class UserManager:
         many. They are good for nothing already; this is to keep the tables small.
         """
         return self._store.delete_expired(self._clock(), limit)
+
+    def _done(
+        self,
+        action: Action,
+        username: str,
+        *,
+        token: ApiToken | RemovedToken | None = None,
+        **details: Detail,
+    ) -> Entry:
+        """Returns what the audit trail is told."""
+        act = Act(
+            action=action,
+            username=username,
+            origin=self._origin(),
+            token_id=token.id if token else None,
+            token_name=token.name if token else None,
+            details=details,
+        )
+        return events.audited(act, key=username)
+
+
+def _deleted(deletion_id: str) -> Entry:
+    """Returns what stays of an account in the audit trail: not whose it was, nor from where."""
+    act = Act(action=Action.ACCOUNT_DELETED, details={"deletion_id": deletion_id})
+    return events.audited(act, key=deletion_id)

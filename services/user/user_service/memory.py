@@ -34,7 +34,7 @@ from user_service.domain import (
     kept_of,
     pause_after,
 )
-from user_service.ports import Hanging, Overview
+from user_service.ports import Hanging, Overview, RemovedToken
 
 
 @dataclass(frozen=True)
@@ -210,20 +210,10 @@ class InMemoryUserStore:
                 del logins[digest]
         return sum(len(old[:limit]) for old in (old_logins, old_sessions, old_tokens))
 
-    def put_feed_secret(self, username: str, digest: bytes, now: datetime) -> None:
-        with self._lock:
-            self._state.user(username)
-            self._state.feeds[username] = _Feed(digest, now)
-
     def get_feed_secret_time(self, username: str) -> datetime | None:
         with self._lock:
             feed = self._state.feeds.get(username)
         return feed.created_at if feed else None
-
-    def delete_feed_secret(self, username: str) -> None:
-        with self._lock:
-            if self._state.feeds.pop(username, None) is None:
-                raise NotFound("Your news feed has no secret address.")
 
     def get_sessions(
         self, username: str, now: datetime, idle_since: datetime
@@ -393,11 +383,12 @@ class InMemoryUserTransaction:
 
     def insert_session(
         self, username: str, digest: bytes, client: str, now: datetime, expires_at: datetime
-    ) -> None:
+    ) -> int:
         self._state.user(username)
         self._state.last_session_id += 1
         details = OpenSession(self._state.last_session_id, client, now, now, expires_at)
         self._state.sessions[digest] = _Session(username, details)
+        return details.id
 
     def delete_session(self, digest: bytes) -> str | None:
         session = self._state.sessions.pop(digest, None)
@@ -451,17 +442,25 @@ class InMemoryUserTransaction:
 
     def delete_tokens(
         self, username: str, now: datetime, token_id: int | None = None
-    ) -> Sequence[bytes]:
+    ) -> Sequence[RemovedToken]:
         chosen = [
-            digest
+            RemovedToken(digest, token.details.id, token.details.name)
             for digest, token in self._state.tokens.items()
             if token.username == username
             and _is_live(token.details, now)
             and token_id in {None, token.details.id}
         ]
-        for digest in chosen:
-            del self._state.tokens[digest]
+        for removed in chosen:
+            del self._state.tokens[removed.digest]
         return chosen
+
+    def put_feed_secret(self, username: str, digest: bytes, now: datetime) -> None:
+        self._state.user(username)
+        self._state.feeds[username] = _Feed(digest, now)
+
+    def delete_feed_secret(self, username: str) -> None:
+        if self._state.feeds.pop(username, None) is None:
+            raise NotFound("Your news feed has no secret address.")
 
     def publish(self, *events: Entry) -> None:
         self._state.events.extend(events)

@@ -22,6 +22,15 @@ from user_service.credentials import Credential
 from user_service.domain import TokenRequest
 
 
+@dataclass(frozen=True, slots=True)
+class RemovedToken:
+    """An API token that was removed."""
+
+    digest: bytes
+    id: int
+    name: str
+
+
 class UserTransaction(Protocol):
     """What is done in one transaction, all of it or none."""
 
@@ -65,8 +74,8 @@ class UserTransaction(Protocol):
 
     def insert_session(
         self, username: str, digest: bytes, client: str, now: datetime, expires_at: datetime
-    ) -> None:
-        """Stores a session.
+    ) -> int:
+        """Stores a session and returns its number.
 
         Raises:
             NotFound: nobody has that name.
@@ -119,9 +128,25 @@ class UserTransaction(Protocol):
 
     def delete_tokens(
         self, username: str, now: datetime, token_id: int | None = None
-    ) -> Sequence[bytes]:
+    ) -> Sequence[RemovedToken]:
         """Removes the user's API tokens that have not expired, all or the one of that id, and
-        returns their digests.
+        returns them.
+        """
+        ...
+
+    def put_feed_secret(self, username: str, digest: bytes, now: datetime) -> None:
+        """Stores the secret of the user's news feed, in the place of the one before.
+
+        Raises:
+            NotFound: nobody has that name.
+        """
+        ...
+
+    def delete_feed_secret(self, username: str) -> None:
+        """Removes the secret of the user's news feed.
+
+        Raises:
+            NotFound: it has none.
         """
         ...
 
@@ -248,24 +273,8 @@ class UserStore(Protocol):
         """
         ...
 
-    def put_feed_secret(self, username: str, digest: bytes, now: datetime) -> None:
-        """Stores the secret of the user's news feed, in the place of the one before.
-
-        Raises:
-            NotFound: nobody has that name.
-        """
-        ...
-
     def get_feed_secret_time(self, username: str) -> datetime | None:
         """Returns when the secret of the user's news feed was stored; None if there is none."""
-        ...
-
-    def delete_feed_secret(self, username: str) -> None:
-        """Removes the secret of the user's news feed.
-
-        Raises:
-            NotFound: it has none.
-        """
         ...
 
     def find_feed_owner(self, digest: bytes) -> User | None:

@@ -23,6 +23,7 @@ from delinkcious.outbox import Entry
 from user_service import deletion_store
 from user_service.credentials import LOGIN_MEMORY, Credential
 from user_service.domain import TokenRequest
+from user_service.ports import RemovedToken
 
 # Every request of the system comes by here: one row by its key, in one round trip. Whether it has
 # expired is for the manager to see: the planner must not choose the index on that instead.
@@ -61,6 +62,7 @@ _INSERT_SESSION: Final = """
     INSERT INTO sessions (digest, username, client, created_at, last_used_at, expires_at)
     SELECT %(digest)s, username, %(client)s, %(now)s, %(now)s, %(expires_at)s
     FROM accounts WHERE username = %(username)s AND deletion_id IS NULL FOR KEY SHARE
+    RETURNING id
 """
 _SESSIONS: Final = """
     SELECT id, client, created_at, last_used_at, expires_at FROM sessions
@@ -88,7 +90,7 @@ _DELETE_TOKENS: Final = """
     DELETE FROM api_tokens
     WHERE username = %(username)s AND (expires_at IS NULL OR expires_at > %(now)s)
         AND (%(token_id)s::numeric IS NULL OR id = %(token_id)s)
-    RETURNING digest
+    RETURNING digest, id, name
 """
 _PUT_FEED_SECRET: Final = """
     INSERT INTO feed_secrets (username, digest, created_at)
@@ -177,24 +179,12 @@ class PostgresUserStore:
                 for statement in _DELETE_EXPIRED
             )
 
-    def put_feed_secret(self, username: str, digest: bytes, now: datetime) -> None:
-        secret = {"username": username, "digest": digest, "now": now}
-        with self._database.connection() as connection:
-            if connection.execute(_PUT_FEED_SECRET, secret).rowcount == 0:
-                raise _nobody(username)
-
     def get_feed_secret_time(self, username: str) -> datetime | None:
         with self._database.connection() as connection:
             row = connection.execute(
                 "SELECT created_at FROM feed_secrets WHERE username = %s", [username]
             ).fetchone()
         return row[0] if row else None
-
-    def delete_feed_secret(self, username: str) -> None:
-        with self._database.connection() as connection:
-            statement = "DELETE FROM feed_secrets WHERE username = %s"
-            if connection.execute(statement, [username]).rowcount == 0:
-                raise NotFound("Your news feed has no secret address.")
 
     def find_feed_owner(self, digest: bytes) -> User | None:
         with self._database.connection() as connection:
@@ -232,7 +222,7 @@ class PostgresUserTransaction:
 
     def insert_session(
         self, username: str, digest: bytes, client: str, now: datetime, expires_at: datetime
-    ) -> None:
+    ) -> int:
         session = {
             "digest": digest,
             "username": username,
@@ -240,8 +230,10 @@ class PostgresUserTransaction:
             "now": now,
             "expires_at": expires_at,
         }
-        if self._connection.execute(_INSERT_SESSION, session).rowcount == 0:
+        row = self._connection.execute(_INSERT_SESSION, session).fetchone()
+        if row is None:
             raise _nobody(username)
+        return int(row[0])
 
     def delete_session(self, digest: bytes) -> str | None:
         statement = "DELETE FROM sessions WHERE digest = %s RETURNING username"
@@ -304,9 +296,19 @@ class PostgresUserTransaction:
 
     def delete_tokens(
         self, username: str, now: datetime, token_id: int | None = None
-    ) -> Sequence[bytes]:
+    ) -> Sequence[RemovedToken]:
         which = {"username": username, "now": now, "token_id": token_id}
-        return [row[0] for row in self._connection.execute(_DELETE_TOKENS, which)]
+        return [RemovedToken(*row) for row in self._connection.execute(_DELETE_TOKENS, which)]
+
+    def put_feed_secret(self, username: str, digest: bytes, now: datetime) -> None:
+        secret = {"username": username, "digest": digest, "now": now}
+        if self._connection.execute(_PUT_FEED_SECRET, secret).rowcount == 0:
+            raise _nobody(username)
+
+    def delete_feed_secret(self, username: str) -> None:
+        statement = "DELETE FROM feed_secrets WHERE username = %s"
+        if self._connection.execute(statement, [username]).rowcount == 0:
+            raise NotFound("Your news feed has no secret address.")
 
     def publish(self, *events: Entry) -> None:
         outbox.append(self._connection, events)
