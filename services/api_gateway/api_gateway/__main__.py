@@ -14,6 +14,7 @@ from api_gateway.limits_counters import Counters, redis_storage
 from api_gateway.limits_leases import Leases
 from api_gateway.live import LiveGatewaySettings, live_settings
 from api_gateway.news_stream import NewsStreams
+from api_gateway.revocations import heed_revocations
 from api_gateway.sessions import Sessions
 from api_gateway.threads import at_once
 from delinkcious.audit import EventRecorder, Recorder
@@ -49,6 +50,7 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
     sessions = Sessions(
         managers.users, seconds=settings.session_cache_seconds, size=settings.session_cache_size
     )
+    heed_revocations(broker, sessions)
     streams = NewsStreams(managers.news, sessions, settings.news_streams)
     app = create_gateway_app(
         managers,

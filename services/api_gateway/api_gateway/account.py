@@ -8,7 +8,7 @@ from api_gateway import delegation
 from api_gateway.cookies import drop_session
 from api_gateway.policy import authenticated
 from api_gateway.sessions import Sessions
-from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound
+from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound, PermissionDenied
 from delinkcious.http.app import RestApp, json_response, no_content
 from delinkcious.http.decode import ANY, reads
 from delinkcious.http.openapi import problems
@@ -67,7 +67,7 @@ def add_tokens(app: RestApp, users: UserManager, sessions: Sessions) -> None:
     @app.doc(
         tags=["Account"],
         operation_id="createToken",
-        responses=problems(AlreadyExists, FailedPrecondition),
+        responses=problems(AlreadyExists, FailedPrecondition, PermissionDenied),
     )
     def create_token(caller: Identity, wanted: CreateToken) -> Response:
         """Make an API token.
@@ -79,6 +79,19 @@ def add_tokens(app: RestApp, users: UserManager, sessions: Sessions) -> None:
         delegation.check(caller, scopes, wanted.expires_at)
         made = users.create_token(caller.username, wanted.name, scopes, wanted.expires_at)
         return json_response({**asdict(made.details), "token": made.token}, 201)
+
+    @app.delete("/v1/tokens")
+    @authenticated(Scope.ACCOUNT)
+    @app.output({}, status_code=204, description="They are good for nothing any more.")
+    @app.doc(tags=["Account"], operation_id="revokeTokens")
+    def revoke_tokens(caller: Identity) -> Response:
+        """Revoke all your API tokens.
+
+        The one that this request is made with too, if it is one. Sessions stay as they are.
+        """
+        users.revoke_tokens(caller.username)
+        sessions.forget_user(caller.username)
+        return no_content()
 
     @app.delete("/v1/tokens/<id:token_id>")
     @authenticated(Scope.ACCOUNT)

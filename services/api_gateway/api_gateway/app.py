@@ -28,6 +28,7 @@ from api_gateway.links import add_changes_of_links, add_lists_of_links
 from api_gateway.login import Login, add_login
 from api_gateway.news import add_news
 from api_gateway.news_stream import NewsStreams, add_news_stream
+from api_gateway.open_sessions import add_sessions
 from api_gateway.personal_data import PersonalData
 from api_gateway.sessions import Sessions
 from api_gateway.social import add_changes_of_following, add_lists_of_users
@@ -95,6 +96,7 @@ def create_gateway_app(
     add_login(app, Login(managers.users, provider, cookie, public_url))
     add_form_tokens(app)
     add_account(app, managers.users, sessions)
+    add_sessions(app, managers.users, sessions)
     add_tokens(app, managers.users, sessions)
     add_deletion(app, managers.users, sessions)
     add_lists_of_links(app, managers.links, managers.users)

@@ -82,6 +82,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     },
     "FormToken": {"csrf_token": "q2d7…"},
     "User": _USER,
+    "ListedSession": {**_SESSION, "current": True},
+    "ListedSessions": {"sessions": [{**_SESSION, "current": True}]},
     "ConfirmDeletion": {"username": "alice"},
     "Deletion": {
         "id": _DELETION,

@@ -1,5 +1,6 @@
 """Logging in: to GitHub and back, and then a session of our own."""
 
+import hmac
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
@@ -9,11 +10,13 @@ from flask import Response, after_this_request, request
 from pydantic import BaseModel, Field
 
 from api_gateway import cookies
+from api_gateway.audit import origin
 from api_gateway.base_url import base_url
 from api_gateway.cookies import LoginCookie, PendingLogin
 from api_gateway.github import IdentityProvider
 from api_gateway.policy import public
 from delinkcious.errors import (
+    AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
     PermissionDenied,
@@ -113,7 +116,7 @@ class Login:
         pending = self._pending(answer)
         identity = self.provider.identify(_code(answer), pending.code_verifier, self._callback())
         user = self.users.register(identity)
-        session = self.users.login(user.username)
+        session = self._open_session(user, answer.state)
         observe.name_caller(request.environ, user.username)
         logger.info("logged_in", caller=user.username)
         if not _is_browser():
@@ -124,15 +127,18 @@ class Login:
         )
         return response
 
+    def _open_session(self, user: User, state: str) -> Session:
+        """Opens the one session that a login is good for, whoever else has finished it."""
+        try:
+            return self.users.login(user.username, origin().user_agent or "", state)
+        except AlreadyExists:
+            raise _start_again() from None
+
     def _pending(self, answer: FinishLogin) -> PendingLogin:
         """Returns the login that this browser began, which is over now whatever comes of it."""
         pending = self.cookie.get(request, secure=self._is_secure())
-        if pending is None or pending.state != answer.state:
-            raise Unauthenticated.of(
-                "state",
-                "is not of a login that began in this browser in the last ten minutes; "
-                "start again at /login",
-            )
+        if pending is None or not _is_same(pending.state, answer.state):
+            raise _start_again()
         after_this_request(self._drop_cookie)
         return pending
 
@@ -145,6 +151,18 @@ class Login:
 
     def _is_secure(self) -> bool:
         return base_url(self.public_url).startswith("https:")
+
+
+def _is_same(state: str, given: str) -> bool:
+    return hmac.compare_digest(state.encode(), given.encode())
+
+
+def _start_again() -> Unauthenticated:
+    return Unauthenticated.of(
+        "state",
+        "is not of a login that began in this browser in the last ten minutes, or is used; "
+        "start again at /login",
+    )
 
 
 def _code(answer: FinishLogin) -> str:

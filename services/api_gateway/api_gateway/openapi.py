@@ -94,6 +94,7 @@ _PATH_PARAMETERS: Final[dict[str, Node]] = {
     "username": TypeAdapter(Username).json_schema(),
     "secret": {"type": "string", "examples": ["dlf_…"]},
     "token_id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [7]},
+    "session_id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "examples": [3]},
     "deletion_id": {
         "type": "string",
         "format": "uuid",

@@ -1,13 +1,13 @@
 """Whom a token belongs to: asked of the user service, and remembered for a few seconds.
 
-What is remembered here is the only thing that a revoked token can still be good for: in this
-process it is dropped at once (`forget`, `forget_user`), in the others within those seconds
-(ADR-0016).
+What is remembered here is the only thing that a revoked token can still be good for. The process
+that revokes it drops it at once; the others when they are told (`api_gateway.revocations`), and
+otherwise within those seconds (ADR-0016).
 """
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -73,9 +73,14 @@ class Sessions:
 
     def forget(self, token: str) -> None:
         """Drops what is remembered of a token; to be called once it is no longer valid."""
+        self.forget_digests([_digest(token)])
+
+    def forget_digests(self, digests: Iterable[bytes]) -> None:
+        """Drops what is remembered of the tokens that have these SHA-256."""
         with self._lock:
             self._forgotten += 1
-            self._known.pop(_digest(token), None)
+            for digest in digests:
+                self._known.pop(digest, None)
 
     def forget_user(self, username: str) -> None:
         """Drops what is remembered of every token of a user."""
@@ -86,6 +91,12 @@ class Sessions:
                 for digest, known in self._known.items()
                 if known.identity.username != username
             }
+
+    def forget_everything(self) -> None:
+        """Drops all that is remembered."""
+        with self._lock:
+            self._forgotten += 1
+            self._known = {}
 
     def _remember(self, digest: bytes, identity: Identity, asked: float, forgotten: int) -> None:
         until = asked + min(self._seconds, _seconds_left(identity))

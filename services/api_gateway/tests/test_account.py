@@ -81,6 +81,19 @@ def test_a_browser_logs_out_with_its_cookie_and_loses_it(alice: Caller) -> None:
     assert alice.get("/v1/me").status_code == 401
 
 
+def test_all_api_tokens_are_revoked_at_once(alice: Caller) -> None:
+    secrets = []
+    for name in "ab":
+        made = alice.post("/v1/tokens", json={"name": name}).json
+        assert made is not None
+        secrets.append(made["token"])
+        assert alice.http.get("/v1/me", headers=token_headers(secrets[-1])).status_code == 200
+    assert alice.delete("/v1/tokens").status_code == 204
+    for secret in secrets:
+        assert alice.http.get("/v1/me", headers=token_headers(secret)).status_code == 401
+    assert alice.get("/v1/tokens").json == {"tokens": []}
+
+
 def test_other_sessions_of_the_user_live_on(alice: Caller, users: UserManager) -> None:
     other = users.login("alice").access_token
     alice.post("/logout")

@@ -1,5 +1,6 @@
 """Logging in, with the local identity provider in the place of GitHub."""
 
+import gc
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
+from requests_oauthlib import OAuth2Session
 from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
@@ -25,6 +27,7 @@ from tools.tests.identity_provider.running import (
     RunningProvider,
     running_provider,
 )
+from user_service.memory import InMemoryUserStore
 
 JSON = {"Accept": "application/json"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -237,6 +240,48 @@ def test_a_replayed_code_is_refused_even_with_the_cookie(visitor: Visitor) -> No
     again = visitor.finish(back)
     assert again.status_code == 401
     assert "start again" in again.text
+
+
+def test_a_login_opens_one_session_though_the_browser_kept_the_cookie_and_got_a_new_code(
+    visitor: Visitor, users: UserManager
+) -> None:
+    """The browser's back button, or somebody who reads along: whoever comes first has it."""
+    way = visitor.http.get("/login?login=alice").headers["Location"]
+    kept = visitor.http.get_cookie("login", path="/")
+    assert kept is not None
+    codes = [visitor.github.http.get(way, allow_redirects=False) for _ in range(2)]
+    first, second = (urlsplit(answer.headers["Location"]) for answer in codes)
+    assert first.query != second.query
+    assert visitor.finish(f"{first.path}?{first.query}").status_code == 200
+    visitor.http.set_cookie("login", kept.value, path="/")
+    again = visitor.finish(f"{second.path}?{second.query}")
+    assert (again.status_code, fields(again)) == (401, ["state"])
+    assert len(users.get_sessions("alice")) == 1
+
+
+def test_a_code_that_somebody_else_asked_for_is_refused(visitor: Visitor, app: RestApp) -> None:
+    """PKCE: a code is of no use to whoever has not the verifier that went with its challenge."""
+    stolen = parse_qs(urlsplit(Visitor(app.test_client(), visitor.github).start()).query)["code"]
+    state = parse_qs(urlsplit(visitor.start()).query)["state"]
+    response = visitor.finish(f"/login/authorized?code={stolen[0]}&state={state[0]}")
+    assert response.status_code == 401
+    assert "start again" in response.text
+
+
+def test_nothing_keeps_the_token_of_github(
+    visitor: Visitor, provider: GitHub, user_store: InMemoryUserStore
+) -> None:
+    """Nor the client that had it: what is not there cannot leak."""
+    assert visitor.login().status_code == 200
+    gc.collect()
+    assert not [each for each in gc.get_objects() if type(each) is OAuth2Session]
+    assert "gho_" not in repr((vars(provider), vars(user_store)))
+
+
+def test_the_session_is_known_by_what_logged_in(visitor: Visitor, users: UserManager) -> None:
+    visitor.login(headers={**JSON, "User-Agent": "curl/8.5.0"})
+    [session] = users.get_sessions("alice")
+    assert session.client == "curl/8.5.0"
 
 
 def test_a_login_of_another_browser_is_refused(visitor: Visitor, app: RestApp) -> None:

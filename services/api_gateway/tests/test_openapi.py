@@ -1,7 +1,7 @@
 """The OpenAPI document: complete, well-formed, and true to what the gateway answers."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -230,6 +230,11 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/v1/tokens", {}),
     ("DELETE", "/v1/tokens/1", {}),
     ("DELETE", "/v1/tokens/1", {}),
+    ("DELETE", "/v1/tokens", {}),
+    ("GET", "/v1/sessions", {}),
+    ("DELETE", "/v1/sessions/77", {}),
+    ("DELETE", "/v1/sessions?keep_current=true", {}),
+    ("DELETE", "/v1/sessions?keep_current=perhaps", {}),
     ("DELETE", f"/v1/links?url={URL}", {}),
     ("DELETE", f"/v1/links?url={URL}", {}),
     ("GET", "/v1/changes", {}),
@@ -271,15 +276,20 @@ def check(document: Any, operation: Any, response: TestResponse) -> None:
 
 
 def test_what_is_answered_is_what_it_says(
-    app: RestApp, document: Any, alice: Caller, bob: Caller
+    app: RestApp, document: Any, alice: Caller, bob: Caller, caller: Callable[[str], Caller]
 ) -> None:
     seen = set()
     feed = ""
-    calls = [*((alice, *call) for call in CALLS), *((bob, *call) for call in LAST_CALLS)]
+    carol = caller("carol")
+    calls = [
+        *((alice, *call) for call in CALLS),
+        *((bob, *call) for call in LAST_CALLS),
+        (carol, "DELETE", "/v1/sessions/3", {}),
+    ]
     deletion = ""
-    for caller, method, template, options in calls:
+    for who, method, template, options in calls:
         path = template.replace(SECRET_ADDRESS, feed).replace(DELETION, deletion)
-        response = caller.call(method, path, **options)
+        response = who.call(method, path, **options)
         operation = operation_for(app, document, method, path)
         check(document, operation, response)
         if operation["operationId"] == "createNewsFeed" and response.json:

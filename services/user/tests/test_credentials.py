@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from delinkcious.object_model.users import TokenKind
-from user_service.credentials import Credential, Expiry, name_of_client
+from user_service.credentials import Credential, Expiry
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 EXPIRY = Expiry(timedelta(days=30), timedelta(days=7))
@@ -52,16 +52,3 @@ def test_whose_it_is_says_which_session_or_token_it_is() -> None:
     token = EXPIRY.identity(credential(TokenKind.API_TOKEN))
     assert (session.session_id, session.token_id) == (7, None)
     assert (token.session_id, token.token_id) == (None, 7)
-
-
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ("curl/8.5.0", "curl/8.5.0"),
-        ("  a\r\nb\x00c\u202ed ", "a b c d"),
-        ("x" * 1000, "x" * 200),
-        ("", ""),
-    ],
-)
-def test_the_name_of_a_client_is_one_line(given: str, shown: str) -> None:
-    assert name_of_client(given) == shown

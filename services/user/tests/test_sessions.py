@@ -113,7 +113,7 @@ def test_open_sessions_are_listed_oldest_first_with_what_opened_them(
     manager: Manager, clock: Clock
 ) -> None:
     began = clock.now
-    manager.login("alice", "Firefox\n  on\tLinux " + "x" * 300)
+    manager.login("alice", "Firefox\non Linux " + "x" * 300)
     clock.turn(days=1)
     manager.login("alice")
     manager.login("bob")

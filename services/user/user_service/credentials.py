@@ -9,8 +9,10 @@ from delinkcious.object_model.users import Identity, OpenSession, TokenKind
 LOGIN_MEMORY: Final = timedelta(hours=1)
 """How long it is known that a login has opened its session; longer than a login may take."""
 
+MAX_CLIENT_LENGTH: Final = 200
+"""How much is kept of what a program that logs in calls itself."""
+
 _NOTED: Final = timedelta(minutes=1)
-_MAX_CLIENT_LENGTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,3 @@ class Expiry:
         """Returns a session with the end that it has if it is not used any more."""
         end = min(session.expires_at, session.last_used_at + self.idle)
         return replace(session, expires_at=end)
-
-
-def name_of_client(text: str) -> str:
-    """Returns what a program calls itself, fit to be shown: one line, and not too long."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(printable.split())[:_MAX_CLIENT_LENGTH]
