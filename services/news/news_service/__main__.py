@@ -15,6 +15,7 @@ from delinkcious.dead_letters import dead_letters
 from delinkcious.deletion import DELETED as USER_DELETED
 from delinkcious.errors import Unavailable
 from delinkcious.http.client import HttpClient
+from delinkcious.live import Live
 from delinkcious.messaging.event import Event
 from delinkcious.messaging.publisher import EventPublisher
 from delinkcious.messaging.streams import GRAPH, LINKS, USERS
@@ -33,6 +34,7 @@ from news_service.events import (
 )
 from news_service.followers import SocialGraphFollowers
 from news_service.grpc import news_grpc_service
+from news_service.live import LiveNewsSettings, live_settings
 from news_service.manager import NewsDesk, NewsManager
 from news_service.purge import PURGES, NewsPurge
 from news_service.rebuild import Rebuilder
@@ -80,7 +82,9 @@ async def serve(runtime: Runtime[NewsSettings]) -> None:
     async with _store(runtime) as store:
         watchers = Watchers(settings.news_max_watchers, settings.news_heartbeat)
         rebuilder = _rebuilder(runtime, store, _social_graph(runtime))
-        service = news_grpc_service(NewsManager(store, rebuilder, watchers), watchers.close)
+        live: Live[LiveNewsSettings] = runtime.live
+        manager = NewsManager(store, rebuilder, watchers, lambda: live.current.features)
+        service = news_grpc_service(manager, watchers.close)
         auth = MutualAuth.from_settings(settings)
         async with _running(watchers, store):
             with recording(settings, auth):
@@ -148,6 +152,7 @@ def _what_to_rebuild(parser: ArgumentParser) -> None:
 if __name__ == "__main__":
     run(
         NewsSettings,
+        live=live_settings,
         roles={"serve": serve, "work": work},
         commands={
             "rebuild": Command(_what_to_rebuild, rebuild),

@@ -1,6 +1,6 @@
 """The use cases of news: reading and watching a feed, and telling followers of an event."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final
 
 from delinkcious.object_model.news import NewsEvent, NewsEventType, NewsPage
@@ -14,6 +14,7 @@ from news_service.domain import (
     check_query,
     page_token,
 )
+from news_service.live import Features
 from news_service.ports import Followers, NewsStore
 from news_service.rebuild import Rebuilder
 from news_service.watch import Watchers, Window
@@ -25,10 +26,21 @@ _NEWEST: Final = 100
 
 
 class NewsManager:
-    """Gives out feeds; see `delinkcious.object_model.news.AsyncNewsManager`."""
+    """Gives out feeds; see `delinkcious.object_model.news.AsyncNewsManager`.
 
-    def __init__(self, store: NewsStore, rebuilder: Rebuilder, watchers: Watchers) -> None:
+    Args:
+        features: returns what is switched on.
+    """
+
+    def __init__(
+        self,
+        store: NewsStore,
+        rebuilder: Rebuilder,
+        watchers: Watchers,
+        features: Callable[[], Features] = Features,
+    ) -> None:
         self._store = store
+        self._features = features
         self._rebuilder = rebuilder
         self._watchers = watchers
 
@@ -70,7 +82,8 @@ class NewsManager:
 
     async def _read(self, query: FeedQuery, limit: int) -> Feed:
         feed = await self._store.read(query, limit)
-        if not feed.is_known and await self._rebuilder.try_to(query.username):
+        is_lost = not feed.is_known and self._features().rebuilding
+        if is_lost and await self._rebuilder.try_to(query.username):
             feed = await self._store.read(query, limit)
         return feed
 

@@ -12,6 +12,7 @@ from delinkcious.object_model.links import MAX_AUTHORS, PublicLink
 from delinkcious.object_model.news import NewsEventType
 from delinkcious.redis import AsyncRedis
 from news_service.domain import FeedQuery, LinkNews, first_id
+from news_service.live import Features
 from news_service.manager import NewsDesk, NewsManager
 from news_service.memory import InMemoryNewsStore
 from news_service.ports import NewsStore
@@ -100,6 +101,16 @@ async def test_what_can_not_be_rebuilt_now_shows_what_there_is_and_is_rebuilt_la
     assert await titles(manager) == ["News 900"]
     graph.is_away = False
     assert await titles(manager) == ["Link 4", "Link 3", "Link 2", "Link 1", "News 900"]
+
+
+async def test_nothing_is_rebuilt_while_that_is_switched_off(
+    store: NewsStore, graph: Graph
+) -> None:
+    now = Features(rebuilding=False)
+    manager = NewsManager(store, rebuilder_of(store, graph), Watchers(1, 1), lambda: now)
+    assert await titles(manager) == []
+    now = Features()
+    assert await titles(manager) == ["Link 4", "Link 3", "Link 2", "Link 1"]
 
 
 async def test_what_takes_too_long_shows_what_there_is_and_goes_on(

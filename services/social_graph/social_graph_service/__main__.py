@@ -8,12 +8,14 @@ from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
 from delinkcious.dead_letters import dead_letters
 from delinkcious.deletion import DELETED, Purger
+from delinkcious.live import Live
 from delinkcious.messaging.streams import USERS
 from delinkcious.service import Runtime, run
 from delinkcious.worker import Outbox, Subscription, run_worker
 from social_graph_service.config import SocialGraphSettings
 from social_graph_service.events import PURGES
 from social_graph_service.http import create_social_graph_app
+from social_graph_service.live import LiveSocialGraphSettings, live_settings
 from social_graph_service.manager import SocialGraphManager
 from social_graph_service.postgres import PostgresFollowStore
 
@@ -23,7 +25,8 @@ def serve(runtime: Runtime[SocialGraphSettings]) -> None:
     settings = runtime.settings
     database = Database("social-graph-db", settings.social_graph_db)
     runtime.health.add("social-graph-db", database.check)
-    manager = SocialGraphManager(PostgresFollowStore(database))
+    live: Live[LiveSocialGraphSettings] = runtime.live
+    manager = SocialGraphManager(PostgresFollowStore(database), lambda: live.current.features)
     auth = MutualAuth.from_settings(settings)
     app = create_social_graph_app(manager, auth)
     with recording(settings, auth):
@@ -47,6 +50,7 @@ def migrate(runtime: Runtime[SocialGraphSettings]) -> None:
 if __name__ == "__main__":
     run(
         SocialGraphSettings,
+        live=live_settings,
         roles={"serve": serve, "work": work},
         commands={"migrate": migrate, "dead-letters": dead_letters([PURGES])},
     )

@@ -8,6 +8,7 @@ from delinkcious.auth import MutualAuth
 from delinkcious.database import Database
 from delinkcious.dead_letters import dead_letters
 from delinkcious.deletion import PURGED
+from delinkcious.live import Live
 from delinkcious.messaging.streams import AUDIT, USERS
 from delinkcious.service import Runtime, run
 from delinkcious.worker import Outbox, Subscription, run_worker
@@ -20,12 +21,15 @@ from user_service.deletion_store import PostgresDeletionStore
 from user_service.events import AUDIT as AUDIT_CONSUMER
 from user_service.events import PURGES
 from user_service.http import create_user_app
+from user_service.live import LiveUserSettings, live_settings
 from user_service.manager import UserManager
 from user_service.postgres import PostgresUserStore
 from user_service.sweeper import Sweeper
 
 
-def _manager(settings: UserSettings, database: Database) -> UserManager:
+def _manager(runtime: Runtime[UserSettings], database: Database) -> UserManager:
+    settings = runtime.settings
+    live: Live[LiveUserSettings] = runtime.live
     return UserManager(
         PostgresUserStore(database),
         settings.lifetime_of_sessions,
@@ -33,6 +37,7 @@ def _manager(settings: UserSettings, database: Database) -> UserManager:
         quarantine=timedelta(seconds=settings.deletion_quarantine),
         patience=timedelta(seconds=settings.deletion_patience),
         origin=origin,
+        features=lambda: live.current.features,
     )
 
 
@@ -46,7 +51,7 @@ def serve(runtime: Runtime[UserSettings]) -> None:
     database = Database("user-db", settings.user_db)
     runtime.health.add("user-db", database.check)
     auth = MutualAuth.from_settings(settings)
-    app = create_user_app(_manager(settings, database), auth)
+    app = create_user_app(_manager(runtime, database), auth)
     add_audit(app, _trail(settings, database))
     with recording(settings, auth):
         runtime.serve_http(app, threads=settings.server_threads)
@@ -69,7 +74,7 @@ async def work(runtime: Runtime[UserSettings]) -> None:
             Subscription(AUDIT, AUDIT_CONSUMER, [RECORDED], trail.record),
         ],
         also=[
-            Cleaner(_manager(settings, database).delete_expired).run,
+            Cleaner(_manager(runtime, database).delete_expired).run,
             Cleaner(trail.delete_expired, log="old_audit_entries_deleted").run,
             sweeper.run,
         ],
@@ -84,6 +89,7 @@ def migrate(runtime: Runtime[UserSettings]) -> None:
 if __name__ == "__main__":
     run(
         UserSettings,
+        live=live_settings,
         roles={"serve": serve, "work": work},
         commands={"migrate": migrate, "dead-letters": dead_letters([PURGES, AUDIT_CONSUMER])},
     )

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 from delinkcious.audit import NOWHERE, Act, Action, Origin
 from delinkcious.audit.act import Detail
-from delinkcious.audit.origin import cleaned
 from delinkcious.deletion import DeletedUser
 from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound, Unauthenticated
 from delinkcious.object_model.users import (
@@ -28,7 +27,7 @@ from delinkcious.object_model.users import (
 from delinkcious.outbox import Entry
 from delinkcious.revocation import Revocation
 from user_service import events
-from user_service.credentials import MAX_CLIENT_LENGTH, Expiry
+from user_service.credentials import Expiry, name_of_client
 from user_service.domain import (
     check_token_request,
     digest_of,
@@ -36,6 +35,7 @@ from user_service.domain import (
     new_token,
     usernames_for,
 )
+from user_service.live import Features
 from user_service.ports import RemovedToken, UserStore, UserTransaction
 
 
@@ -64,6 +64,7 @@ class UserManager:
         quarantine: from the deletion of an account until its name is free again, at the least.
         patience: how long services have to confirm a deletion.
         origin: tells from where what happens now is done, for the audit trail.
+        features: returns what is switched on.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class UserManager:
         quarantine: timedelta = timedelta(seconds=20),
         patience: timedelta = timedelta(minutes=5),
         origin: Callable[[], Origin] = _nowhere,
+        features: Callable[[], Features] = Features,
     ) -> None:
         self._store = store
         self._quarantine = quarantine
@@ -83,6 +85,7 @@ class UserManager:
         self._expiry = Expiry(session_lifetime, idle_lifetime)
         self._clock = clock
         self._origin = origin
+        self._features = features
 
     def register(self, identity: GitHubIdentity) -> User:
         return self.register_account(identity).user
@@ -100,6 +103,8 @@ class UserManager:
                         "Your account is being deleted. Log in again once that is done,"
                         " and you get a new one."
                     )
+                if not self._features().registration:
+                    raise FailedPrecondition("No new accounts are taken at the moment.")
                 if user := transaction.insert_account(next(usernames), identity):
                     created = self._done(Action.ACCOUNT_CREATED, user.username)
                     transaction.publish(events.registered(user), created)
@@ -114,8 +119,9 @@ class UserManager:
         with self._store.transaction() as transaction:
             if state and not transaction.finish_login(digest_of(state), now):
                 raise AlreadyExists.of("state", "this login has opened its session already")
-            shown = cleaned(client, MAX_CLIENT_LENGTH)
-            session_id = transaction.insert_session(username, digest, shown, now, expires_at)
+            session_id = transaction.insert_session(
+                username, digest, name_of_client(client), now, expires_at
+            )
             transaction.publish(self._done(Action.LOGGED_IN, username, session_id=session_id))
         return Session(token, username, expires_at)
 
