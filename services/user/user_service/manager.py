@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from delinkcious.audit import NOWHERE, Act, Action, Origin
 from delinkcious.audit.act import Detail
+from delinkcious.audit.origin import cleaned
 from delinkcious.deletion import DeletedUser
 from delinkcious.errors import AlreadyExists, FailedPrecondition, NotFound, Unauthenticated
 from delinkcious.object_model.users import (
@@ -27,7 +28,7 @@ from delinkcious.object_model.users import (
 from delinkcious.outbox import Entry
 from delinkcious.revocation import Revocation
 from user_service import events
-from user_service.credentials import Expiry, name_of_client
+from user_service.credentials import MAX_CLIENT_LENGTH, Expiry
 from user_service.domain import (
     check_token_request,
     digest_of,
@@ -119,9 +120,8 @@ class UserManager:
         with self._store.transaction() as transaction:
             if state and not transaction.finish_login(digest_of(state), now):
                 raise AlreadyExists.of("state", "this login has opened its session already")
-            session_id = transaction.insert_session(
-                username, digest, name_of_client(client), now, expires_at
-            )
+            shown = cleaned(client, MAX_CLIENT_LENGTH)
+            session_id = transaction.insert_session(username, digest, shown, now, expires_at)
             transaction.publish(self._done(Action.LOGGED_IN, username, session_id=session_id))
         return Session(token, username, expires_at)
 
