@@ -93,7 +93,7 @@ def create_gateway_app(
     app = create_app(__name__, title="Delinkcious", version=version_of("api-gateway"), auth=None)
     headers.install(app, https=public_url.startswith("https:"))
     cors.install(app, cors_origins)
-    add_login(app, Login(managers.users, provider, cookie, public_url))
+    add_login(app, Login(managers.users, provider, cookie, public_url), managers.recorder)
     add_form_tokens(app)
     add_account(app, managers.users, sessions)
     add_sessions(app, managers.users, sessions)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from flask import Response, g, has_request_context, request
 
 from api_gateway.client_address import client_address
+from api_gateway.github import NoVerifiedEmail
 from api_gateway.policy import authenticated
 from delinkcious.audit import NOWHERE, Act, Action, Origin, Outcome, Recorder
 from delinkcious.errors import DelinkciousError
@@ -35,17 +36,23 @@ def record_export(recorder: Recorder, action: Action, caller: Identity, **detail
     recorder.record(Act(action=action, username=caller.username, origin=origin(), details=details))
 
 
+def name_github_user(github_id: int) -> None:
+    """Says who logs in with the current request, should it fail from here on."""
+    g.github_id = github_id
+
+
 @contextmanager
 def recording_failures(recorder: Recorder) -> Iterator[None]:
-    """Has it recorded if a login fails."""
+    """Has it recorded if a login fails, and whose it was if GitHub has said so."""
     try:
         yield
     except DelinkciousError as error:
+        known = error.github_id if isinstance(error, NoVerifiedEmail) else g.get("github_id")
         recorder.record(
             Act(
                 action=Action.LOGIN_FAILED,
                 outcome=Outcome.FAILURE,
-                github_id=g.get("github_id"),
+                github_id=known,
                 origin=origin(),
                 details={"reason": error.detail},
             )

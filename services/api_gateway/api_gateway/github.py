@@ -96,6 +96,17 @@ _ACCOUNT: Final = TypeAdapter(_Account)
 _EMAILS: Final = TypeAdapter(list[_Email])
 
 
+class NoVerifiedEmail(PermissionDenied):
+    """GitHub says who it is, and vouches for no e-mail address."""
+
+    def __init__(self, github_id: int | None = None) -> None:
+        super().__init__(
+            "Your GitHub account has no verified primary e-mail address, or does not show it to"
+            " us; verify one in its settings and log in again."
+        )
+        self.github_id = github_id
+
+
 class _Failure(Unavailable):
     """GitHub did not answer, or not as it should."""
 
@@ -144,7 +155,7 @@ class GitHub:
                     id=account.id,
                     login=account.login,
                     name=account.name or account.login,
-                    email=_primary(self._get(session, "/user/emails")),
+                    email=_primary(account, self._get(session, "/user/emails")),
                 )
             except RequestException as error:
                 raise _failure("connection", type(error).__name__) from None
@@ -189,14 +200,14 @@ def _read(call: str, response: Response, shape: TypeAdapter[T]) -> T:
         raise _failure(call, "malformed answer") from None
 
 
-def _primary(response: Response) -> str:
+def _primary(account: _Account, response: Response) -> str:
     """Returns the primary e-mail address, which must be verified."""
     if response.status_code == _NOT_FOUND:  # GitHub's way to say that the token may not ask
-        raise _no_email()
+        raise NoVerifiedEmail(account.id)
     for email in _read("emails", response, _EMAILS):
         if email.primary and email.verified:
             return email.email
-    raise _no_email()
+    raise NoVerifiedEmail(account.id)
 
 
 def _wait(response: Response) -> float:
@@ -218,16 +229,9 @@ def _refusal(error: OAuth2Error) -> Exception:
     if error.error == "bad_verification_code":
         return Unauthenticated("GitHub does not take this login any more; start again at /login.")
     if error.error == "unverified_user_email":
-        return _no_email()
+        return NoVerifiedEmail()
     logger.error("github_refuses_us", error=error.error)  # our secret or our callback is wrong
     return Unavailable("GitHub does not let this application log anybody in now.")
-
-
-def _no_email() -> PermissionDenied:
-    return PermissionDenied(
-        "Your GitHub account has no verified primary e-mail address, or does not show it to us; "
-        "verify one in its settings and log in again."
-    )
 
 
 def _failure(call: str, reason: str, retry_after: float = 1) -> _Failure:

@@ -10,11 +10,12 @@ from flask import Response, after_this_request, request
 from pydantic import BaseModel, Field
 
 from api_gateway import cookies
-from api_gateway.audit import origin
+from api_gateway.audit import name_github_user, origin, recording_failures
 from api_gateway.base_url import base_url
 from api_gateway.cookies import LoginCookie, PendingLogin
 from api_gateway.github import IdentityProvider
 from api_gateway.policy import public
+from delinkcious.audit import Recorder
 from delinkcious.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -115,6 +116,7 @@ class Login:
         """Opens a session for whomever GitHub vouches for."""
         pending = self._pending(answer)
         identity = self.provider.identify(_code(answer), pending.code_verifier, self._callback())
+        name_github_user(identity.id)
         user = self.users.register(identity)
         session = self._open_session(user, answer.state)
         observe.name_caller(request.environ, user.username)
@@ -192,7 +194,7 @@ def _login_document(user: User, session: Session) -> dict[str, object]:
     }
 
 
-def add_login(app: RestApp, login: Login) -> None:
+def add_login(app: RestApp, login: Login, recorder: Recorder) -> None:
     """Adds the two halves of a login."""
 
     @app.get("/login")
@@ -226,4 +228,5 @@ def add_login(app: RestApp, login: Login) -> None:
         up to date, and opens a session. Whose account is being deleted has to wait until that is
         done.
         """
-        return login.finish(answer)
+        with recording_failures(recorder):
+            return login.finish(answer)
