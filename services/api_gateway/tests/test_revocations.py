@@ -218,6 +218,24 @@ class TestManyGateways:
             wait_until(lambda: len(self.ready) == 4)
         assert [knows(each, token) for each in gateways] == [False, False]
 
+    def test_while_the_broker_is_away_it_is_forgotten_when_its_seconds_are_over(
+        self, nats: RunningServer, users: UserManager
+    ) -> None:
+        users.register(GitHubIdentity(7, "alice", "", ""))
+        sessions = Sessions(users, seconds=0.5, size=100)
+        broker = BackgroundBroker(Broker("127.0.0.1", nats.server.port, "g"))
+        heed_revocations(broker, sessions)
+        broker.start()
+        wait_until(lambda: broker.connected)
+        nats.kill()
+        token = users.login("alice").access_token
+        assert knows(sessions, token)
+        asked = monotonic()
+        users.logout(token)
+        wait_until(lambda: not knows(sessions, token))
+        assert monotonic() - asked < 1
+        broker.close()
+
 
 def test_the_digest_in_the_event_is_the_one_that_gateways_know(
     sessions: Sessions, users: UserManager, source: InMemoryBackgroundBroker
