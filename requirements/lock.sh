@@ -11,6 +11,7 @@ compile() {
 mapfile -t services < <(find services -mindepth 2 -maxdepth 2 -name pyproject.toml | sort)
 compile "$@" --all-extras pyproject.toml shared/pyproject.toml "${services[@]}" \
     --output-file requirements/dev.txt
+compile docker/base/build.in --constraint requirements/dev.txt --output-file docker/base/build.txt
 for project in "${services[@]}"; do
     compile "$project" --constraint requirements/dev.txt \
         --output-file "requirements/$(basename "$(dirname "$project")").txt"
