@@ -27,6 +27,7 @@ class Operation:
     subject: str
     service: str
     consumer: str | None
+    best_effort: bool
 
 
 @cache
@@ -68,6 +69,7 @@ def operations() -> frozenset[Operation]:
             _resolved(each["channel"])["address"],
             each["x-service"],
             each.get("x-consumer"),
+            each.get("x-best-effort", False),
         )
         for each in document()["operations"].values()
     )

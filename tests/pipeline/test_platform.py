@@ -112,13 +112,14 @@ async def test_services_send_and_receive_what_the_catalogue_says_and_nothing_els
 ) -> None:
     """That each event is valid is seen to by a fixture, here and in every other test."""
     await asyncio.to_thread(platform.use)
-    sends = {(o.service, o.subject) for o in catalogue.operations() if o.action == "send"}
+    may = {(o.service, o.subject) for o in catalogue.operations() if o.action == "send"}
+    sends = may - {(o.service, o.subject) for o in catalogue.operations() if o.best_effort}
 
     async def all_is_sent() -> bool:
         return {(e.source, e.subject) for e in await read_all(nats_address)} >= sends
 
     await eventually(all_is_sent, 30, message="all that the catalogue says is sent")
-    assert {(e.source, e.subject) for e in await read_all(nats_address)} == sends
+    assert {(e.source, e.subject) for e in await read_all(nats_address)} <= may
     receives = {(o.consumer, o.subject) for o in catalogue.operations() if o.consumer}
     consumers = await consumers_of(nats_address)
     assert {(c, s) for c, subjects in consumers.items() for s in subjects} == receives
