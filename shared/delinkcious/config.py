@@ -246,8 +246,10 @@ class ServiceSettings(BaseSettings):
         """Returns the database that variables with this prefix name.
 
         Args:
-            role: of whom to enter it as, if not as the service itself: ``owner_``.
+            role: of whom to enter it as, if not as the service itself: ``owner_``. Without a name
+                that is the service, too.
         """
+        role = role if getattr(self, f"{prefix}_{role}user") else ""
         password = f"{prefix}_{role}password"
         return PostgresAddress(
             getattr(self, f"{prefix}_service_host"),

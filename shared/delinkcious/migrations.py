@@ -2,8 +2,13 @@
 
 Safe to repeat, and safe when two run at once: a session lock lets one work while the other waits.
 Only the ``migrate`` command imports this; nothing else pays for SQLAlchemy.
+
+What it makes belongs to the role that it enters as. The service enters as another one, which may
+do what `PRIVILEGES` of the package with the revisions says, and nothing else: not create, not drop,
+not even enter the database of another service. Where there is only one role, that owns all.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic, sleep
 from types import ModuleType
@@ -27,13 +32,30 @@ logger = structlog.get_logger()
 
 _LOCK: Final = 0x64656C696E6B  # "delink"
 _PAUSE: Final = 0.25
+_VERSION: Final = "alembic_version"  # tells readiness that the database has been migrated
+_TAKE_ALL: Final = (
+    "REVOKE ALL ON DATABASE {database} FROM PUBLIC, {role}",
+    "GRANT CONNECT ON DATABASE {database} TO {role}",
+    "REVOKE ALL ON SCHEMA public FROM PUBLIC, {role}",
+    "GRANT USAGE ON SCHEMA public TO {role}",
+    "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {role}",
+    "REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, {role}",
+    "REVOKE ALL ON ALL ROUTINES IN SCHEMA public FROM PUBLIC, {role}",
+)
 
 
-def migrate(address: PostgresAddress, migrations: ModuleType, *, wait: float = 60) -> None:
+Privileges = Mapping[str, str]
+"""What a service's role may do with a table, or with a function: ``FUNCTION purge(uuid)``."""
+
+
+def migrate(
+    address: PostgresAddress, migrations: ModuleType, *, role: str = "", wait: float = 60
+) -> None:
     """Creates the database if it is missing and applies the revisions that it lacks.
 
     Args:
-        migrations: the package whose modules are the revisions.
+        migrations: the package whose modules are the revisions, with its `Privileges`.
+        role: who is given those, if not who owns all of it anyway.
         wait: seconds to wait for Postgres to answer.
 
     Raises:
@@ -51,6 +73,8 @@ def migrate(address: PostgresAddress, migrations: ModuleType, *, wait: float = 6
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             connection.commit()
             _upgrade(connection, migrations)
+            if role not in {"", address.user}:
+                _grant(connection.connection.dbapi_connection, role, migrations.PRIVILEGES)
     except (psycopg.Error, SQLAlchemyError, CommandError) as error:
         raise StartError(f"migration of {address.name} failed: {_one_line(error)}") from error
 
@@ -93,6 +117,18 @@ def _upgrade(connection: Connection, migrations: ModuleType) -> None:
         with environment.begin_transaction():
             environment.run_migrations()
     connection.commit()
+
+
+def _grant(connection: Any, role: str, privileges: Privileges) -> None:
+    """Gives a role these privileges, and takes it and everybody all others, in one transaction."""
+    names = {"role": sql.Identifier(role), "database": sql.Identifier(connection.info.dbname)}
+    with connection.transaction():
+        for statement in _TAKE_ALL:
+            connection.execute(sql.SQL(statement).format(**names))
+        for what, allowed in {_VERSION: "SELECT", **privileges}.items():
+            grant = sql.SQL("GRANT {} ON {} TO {role}")
+            connection.execute(grant.format(sql.SQL(allowed), sql.SQL(what), **names))
+    logger.info("privileges_granted", database=connection.info.dbname, role=role)
 
 
 def _scripts_of(migrations: ModuleType) -> ScriptDirectory:

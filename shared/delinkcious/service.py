@@ -114,11 +114,16 @@ class Runtime(Generic[S]):
         logger.info("listening", host=settings.bind_address, port=settings.port)
         await self.run_until_stopped(server.run)
 
-    def migrate(self, address: PostgresAddress, package: str) -> None:
-        """Brings a database up to date with the revisions in a package."""
+    def migrate(self, owner: PostgresAddress, package: str, role: str) -> None:
+        """Brings a database up to date with the revisions in a package.
+
+        Args:
+            owner: the database, as the one enters it to whom everything there belongs.
+            role: whom the service enters it as.
+        """
         from delinkcious.migrations import migrate  # only this command pays for SQLAlchemy
 
-        migrate(address, importlib.import_module(package))
+        migrate(owner, importlib.import_module(package), role=role)
 
     async def run_until_stopped(self, *runners: Runner) -> None:
         """Runs the loops of a worker until the process is told to stop, and waits for them to end.

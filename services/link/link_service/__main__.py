@@ -91,7 +91,8 @@ async def work(runtime: Runtime[LinkSettings]) -> None:
 
 def migrate(runtime: Runtime[LinkSettings]) -> None:
     """Create the database if it is missing and bring its schema up to date."""
-    runtime.migrate(runtime.settings.link_db, "link_service.migrations")
+    settings = runtime.settings
+    runtime.migrate(settings.link_db_owner, "link_service.migrations", settings.link_db_user)
 
 
 if __name__ == "__main__":

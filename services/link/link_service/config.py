@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from delinkcious.config import OutboxSettings, Port, PostgresAddress, Seconds
+from delinkcious.config import OutboxSettings, Port, PostgresAddress, ReadableFile, Seconds
 from link_service.health import HealthRules, Pace
 
 
@@ -22,6 +22,11 @@ class LinkSettings(OutboxSettings):
     link_db_name: str = "link_manager"
     link_db_user: str = "postgres"
     link_db_password: SecretStr = SecretStr("")
+    link_db_owner_user: str = Field("", description="who migrates; by default the service itself")
+    link_db_owner_password: SecretStr = SecretStr("")
+    link_db_tls_ca_file: ReadableFile | None = None
+    link_db_tls_cert_file: ReadableFile | None = None
+    link_db_tls_key_file: ReadableFile | None = None
     check_confirm_after: Seconds = 1
     check_retry_after: Seconds = 60
     check_failures: int = Field(4, ge=2)
@@ -47,10 +52,9 @@ class LinkSettings(OutboxSettings):
     @property
     def link_db(self) -> PostgresAddress:
         """The database."""
-        return PostgresAddress(
-            self.link_db_service_host,
-            self.link_db_service_port,
-            self.link_db_user,
-            self.link_db_password.get_secret_value(),
-            self.link_db_name,
-        )
+        return self._postgres("link_db")
+
+    @property
+    def link_db_owner(self) -> PostgresAddress:
+        """The database for its owner, who migrates it."""
+        return self._postgres("link_db", role="owner_")

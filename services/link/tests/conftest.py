@@ -1,6 +1,7 @@
 """The link store on Postgres and its double, for the tests of both."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -18,8 +19,10 @@ Published = Callable[[], list[Entry]]
 
 
 @pytest.fixture(scope="session")
-def template(template_database: TemplateDatabase) -> str:
-    return template_database("link", lambda address: migrate(address, migrations))
+def template(template_database: TemplateDatabase, service_role: str) -> str:
+    return template_database(
+        "link for its role", lambda address: migrate(address, migrations, role=service_role)
+    )
 
 
 @pytest.fixture
@@ -28,8 +31,17 @@ def address(template: str, new_database: NewDatabase) -> PostgresAddress:
 
 
 @pytest.fixture
-def database(address: PostgresAddress) -> Iterator[Database]:
+def owner(address: PostgresAddress) -> Iterator[Database]:
+    """The database as the one enters it to whom everything there belongs."""
     database = Database("link-db", address)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(address: PostgresAddress, service_role: str) -> Iterator[Database]:
+    """The database as the service enters it: with the privileges of its role, and no others."""
+    database = Database("link-db", replace(address, user=service_role))
     yield database
     database.close()
 

@@ -185,9 +185,9 @@ class TestChecks:
         }  # fmt: skip
 
 
-def age(database: Database, by: timedelta) -> None:
+def age(owner: Database, by: timedelta) -> None:
     """Lets deletions be that much longer ago."""
-    execute(database, "UPDATE tombstones SET deleted_at = deleted_at - %s", by)
+    execute(owner, "UPDATE tombstones SET deleted_at = deleted_at - %s", by)
 
 
 def begin(manager: LinkManager, page_size: int = 100) -> str:
@@ -202,14 +202,14 @@ class TestDeletions:
             add(manager, name)
 
     def test_a_token_from_before_a_forgotten_deletion_is_gone(
-        self, manager: LinkManager, schedule: Schedule, database: Database
+        self, manager: LinkManager, schedule: Schedule, owner: Database
     ) -> None:
         token = begin(manager)
         manager.delete_link("alice", "https://a.example/")
-        age(database, TOMBSTONES_LIVE - A_DAY)
+        age(owner, TOMBSTONES_LIVE - A_DAY)
         schedule.forget_deletions()
         assert [change["type"] for change in changes(manager, token)] == ["deleted"]
-        age(database, A_DAY)
+        age(owner, A_DAY)
         schedule.forget_deletions()
         with pytest.raises(Gone):
             manager.get_changes("alice", since=token)
@@ -217,23 +217,23 @@ class TestDeletions:
             manager.get_changes("alice", since=token)
 
     def test_a_token_from_after_it_goes_on(
-        self, manager: LinkManager, schedule: Schedule, database: Database
+        self, manager: LinkManager, schedule: Schedule, owner: Database
     ) -> None:
         before = begin(manager)
         manager.delete_link("alice", "https://a.example/")
         after = [begin(manager), manager.get_changes("alice", since=before).next_token]
-        age(database, TOMBSTONES_LIVE)
+        age(owner, TOMBSTONES_LIVE)
         schedule.forget_deletions()
         link = add(manager, "e")
         for token in after:
             assert [change["link"]["id"] for change in changes(manager, token)] == [link.id]
 
     def test_a_listing_that_was_begun_after_the_deletion_is_not_cut_off(
-        self, manager: LinkManager, schedule: Schedule, database: Database
+        self, manager: LinkManager, schedule: Schedule, owner: Database
     ) -> None:
         manager.delete_link("alice", "https://d.example/")
         token = begin(manager, page_size=1)
-        age(database, TOMBSTONES_LIVE)
+        age(owner, TOMBSTONES_LIVE)
         schedule.forget_deletions()
         found = changes(manager, token, page_size=1)
         assert [change["link"]["url"] for change in found] == [
@@ -241,46 +241,44 @@ class TestDeletions:
         ]  # fmt: skip
 
     def test_a_listing_during_which_a_link_was_deleted_and_forgotten_is_gone(
-        self, manager: LinkManager, schedule: Schedule, database: Database
+        self, manager: LinkManager, schedule: Schedule, owner: Database
     ) -> None:
         token = begin(manager, page_size=1)
         manager.delete_link("alice", "https://a.example/")
-        age(database, TOMBSTONES_LIVE)
+        age(owner, TOMBSTONES_LIVE)
         schedule.forget_deletions()
         with pytest.raises(Gone):
             manager.get_changes("alice", since=token)
 
     def test_who_has_seen_some_links_of_one_deletion_does_not_miss_the_others(
-        self, manager: LinkManager, schedule: Schedule, database: Database
+        self, manager: LinkManager, schedule: Schedule, owner: Database
     ) -> None:
         before = begin(manager)
         manager.bulk_change("alice", BulkChange(q="site:example", delete=True))
         some = manager.get_changes("alice", since=before, page_size=2).next_token
         all_ = manager.get_changes("alice", since=before, page_size=4).next_token
-        age(database, TOMBSTONES_LIVE)
+        age(owner, TOMBSTONES_LIVE)
         schedule.forget_deletions()
         with pytest.raises(Gone):
             manager.get_changes("alice", since=some)
         assert changes(manager, all_) == []
 
     def test_deletions_that_are_forgotten_just_now_are_not_missed(
-        self, manager: LinkManager, schedule: Schedule, database: Database
+        self, manager: LinkManager, schedule: Schedule, database: Database, owner: Database
     ) -> None:
         """While the changes are read, that is."""
         token = begin(manager)
         manager.delete_link("alice", "https://a.example/")
-        age(database, TOMBSTONES_LIVE)
+        age(owner, TOMBSTONES_LIVE)
         interrupted: Any = Interrupted(database, schedule.forget_deletions)
         with pytest.raises(Gone):
             PostgresLinkStore(interrupted).get_changes("alice", since=token, page_size=10)
 
-    def test_others_go_on(
-        self, manager: LinkManager, schedule: Schedule, database: Database
-    ) -> None:
+    def test_others_go_on(self, manager: LinkManager, schedule: Schedule, owner: Database) -> None:
         add(manager, "a", username="bob")
         token = manager.get_changes("bob").next_token
         manager.delete_link("alice", "https://a.example/")
-        age(database, TOMBSTONES_LIVE)
+        age(owner, TOMBSTONES_LIVE)
         schedule.forget_deletions()
         assert manager.get_changes("bob", since=token).changes == []
 
@@ -326,13 +324,13 @@ class Interrupted:
 
 
 async def test_it_does_both_until_told_to_stop(
-    manager: LinkManager, schedule: Schedule, database: Database
+    manager: LinkManager, schedule: Schedule, database: Database, owner: Database
 ) -> None:
     link = add(manager, "a")
     add(manager, "b")
     token = begin(manager)
     manager.delete_link("alice", link.url)
-    age(database, TOMBSTONES_LIVE)
+    age(owner, TOMBSTONES_LIVE)
     asked(database)
     later(database, PATIENCE)
     stop = asyncio.Event()

@@ -44,7 +44,12 @@ async def work(runtime: Runtime[SocialGraphSettings]) -> None:
 
 def migrate(runtime: Runtime[SocialGraphSettings]) -> None:
     """Create the database if it is missing and bring its schema up to date."""
-    runtime.migrate(runtime.settings.social_graph_db, "social_graph_service.migrations")
+    settings = runtime.settings
+    runtime.migrate(
+        settings.social_graph_db_owner,
+        "social_graph_service.migrations",
+        settings.social_graph_db_user,
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from delinkcious.config import OutboxSettings, Port, PostgresAddress
+from delinkcious.config import OutboxSettings, Port, PostgresAddress, ReadableFile
 
 
 class SocialGraphSettings(OutboxSettings):
@@ -19,14 +19,20 @@ class SocialGraphSettings(OutboxSettings):
     social_graph_db_name: str = "social_graph_manager"
     social_graph_db_user: str = "postgres"
     social_graph_db_password: SecretStr = SecretStr("")
+    social_graph_db_owner_user: str = Field(
+        "", description="who migrates; by default the service itself"
+    )
+    social_graph_db_owner_password: SecretStr = SecretStr("")
+    social_graph_db_tls_ca_file: ReadableFile | None = None
+    social_graph_db_tls_cert_file: ReadableFile | None = None
+    social_graph_db_tls_key_file: ReadableFile | None = None
 
     @property
     def social_graph_db(self) -> PostgresAddress:
         """The database."""
-        return PostgresAddress(
-            self.social_graph_db_service_host,
-            self.social_graph_db_service_port,
-            self.social_graph_db_user,
-            self.social_graph_db_password.get_secret_value(),
-            self.social_graph_db_name,
-        )
+        return self._postgres("social_graph_db")
+
+    @property
+    def social_graph_db_owner(self) -> PostgresAddress:
+        """The database for its owner, who migrates it."""
+        return self._postgres("social_graph_db", role="owner_")

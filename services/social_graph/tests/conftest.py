@@ -1,6 +1,7 @@
 """The store of the social graph on Postgres, its double, and the client in front of it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -24,8 +25,10 @@ Published = Callable[[], list[Entry]]
 
 
 @pytest.fixture(scope="session")
-def template(template_database: TemplateDatabase) -> str:
-    return template_database("social_graph", lambda address: migrate(address, migrations))
+def template(template_database: TemplateDatabase, service_role: str) -> str:
+    return template_database(
+        "social_graph for its role", lambda address: migrate(address, migrations, role=service_role)
+    )
 
 
 @pytest.fixture
@@ -34,8 +37,17 @@ def address(template: str, new_database: NewDatabase) -> PostgresAddress:
 
 
 @pytest.fixture
-def database(address: PostgresAddress) -> Iterator[Database]:
+def owner(address: PostgresAddress) -> Iterator[Database]:
+    """The database as the one enters it to whom everything there belongs."""
     database = Database("social-graph-db", address)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(address: PostgresAddress, service_role: str) -> Iterator[Database]:
+    """The database as the service enters it: with the privileges of its role, and no others."""
+    database = Database("social-graph-db", replace(address, user=service_role))
     yield database
     database.close()
 

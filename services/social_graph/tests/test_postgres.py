@@ -16,9 +16,9 @@ POPULAR = 100_000
 
 
 @pytest.fixture
-def crowded(database: Database) -> Database:
+def crowded(database: Database, owner: Database) -> Database:
     """Everybody follows the hub, the hub follows everybody, and the same again elsewhere."""
-    with database.connection() as connection:
+    with owner.connection() as connection:
         connection.execute(
             "INSERT INTO follows (followed, follower)"
             " SELECT hub, 'user-' || n FROM unnest(ARRAY['hub', 'hub2']) hub,"

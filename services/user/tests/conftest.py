@@ -1,6 +1,7 @@
 """The user store on Postgres, its double, and the client in front of the service."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -42,8 +43,10 @@ class Clock:
 
 
 @pytest.fixture(scope="session")
-def template(template_database: TemplateDatabase) -> str:
-    return template_database("user", lambda address: migrate(address, migrations))
+def template(template_database: TemplateDatabase, service_role: str) -> str:
+    return template_database(
+        "user for its role", lambda address: migrate(address, migrations, role=service_role)
+    )
 
 
 @pytest.fixture
@@ -52,8 +55,17 @@ def address(template: str, new_database: NewDatabase) -> PostgresAddress:
 
 
 @pytest.fixture
-def database(address: PostgresAddress) -> Iterator[Database]:
+def owner(address: PostgresAddress) -> Iterator[Database]:
+    """The database as the one enters it to whom everything there belongs."""
     database = Database("user-db", address)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(address: PostgresAddress, service_role: str) -> Iterator[Database]:
+    """The database as the service enters it: with the privileges of its role, and no others."""
+    database = Database("user-db", replace(address, user=service_role))
     yield database
     database.close()
 

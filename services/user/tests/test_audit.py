@@ -271,12 +271,16 @@ async def kept(on_disk: AuditTrail, on_postgres: UserManager) -> None:
         "TRUNCATE audit CASCADE",
     ],
 )
-def test_entries_cannot_be_changed_nor_deleted(database: Database, statement: str) -> None:
-    with (
-        pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"),
-        database.connection() as connection,
-    ):
-        connection.execute(statement.encode())
+def test_entries_cannot_be_changed_nor_deleted(
+    database: Database, owner: Database, statement: str
+) -> None:
+    """Not by the service, which has no right to, and not even by their owner."""
+    for who, why in ((database, "permission denied"), (owner, "append-only")):
+        with (
+            pytest.raises(psycopg.errors.InsufficientPrivilege, match=why),
+            who.connection() as connection,
+        ):
+            connection.execute(statement.encode())
     with database.connection() as connection:
         assert connection.execute("SELECT FROM audit WHERE username = 'alice'").rowcount == 1
 

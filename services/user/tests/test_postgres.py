@@ -39,9 +39,9 @@ def at_once(database: Database, call: Callable[[int], object], times: int) -> li
     [(TokenKind.SESSION, "sessions_pkey"), (TokenKind.API_TOKEN, "api_tokens_digest_key")],
 )
 def test_a_token_is_found_by_one_look_into_one_index(
-    database: Database, kind: TokenKind, index: str
+    owner: Database, kind: TokenKind, index: str
 ) -> None:
-    with database.connection() as connection:
+    with owner.connection() as connection:
         connection.execute(
             "INSERT INTO sessions (digest, username, created_at, expires_at)"
             " SELECT sha256(n::text::bytea), 'alice', now(), now()"
@@ -59,8 +59,8 @@ def test_a_token_is_found_by_one_look_into_one_index(
     assert "Plans" not in plan
 
 
-def test_the_owner_of_a_feed_is_found_by_two_looks_into_two_indexes(database: Database) -> None:
-    with database.connection() as connection:
+def test_the_owner_of_a_feed_is_found_by_two_looks_into_two_indexes(owner: Database) -> None:
+    with owner.connection() as connection:
         connection.execute(
             "INSERT INTO accounts SELECT n, 'user-' || n, '', '' FROM generate_series(2000, 7000) n"
         )

@@ -83,7 +83,8 @@ async def work(runtime: Runtime[UserSettings]) -> None:
 
 def migrate(runtime: Runtime[UserSettings]) -> None:
     """Create the database if it is missing and bring its schema up to date."""
-    runtime.migrate(runtime.settings.user_db, "user_service.migrations")
+    settings = runtime.settings
+    runtime.migrate(settings.user_db_owner, "user_service.migrations", settings.user_db_user)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from pydantic import Field, SecretStr
 
-from delinkcious.config import OutboxSettings, Port, PostgresAddress
+from delinkcious.config import OutboxSettings, Port, PostgresAddress, ReadableFile
 
 _SEVEN_DAYS: Final = 7 * 24 * 3600.0
 _THIRTY_DAYS: Final = 30 * 24 * 3600.0
@@ -43,6 +43,11 @@ class UserSettings(OutboxSettings):
     user_db_name: str = "user_manager"
     user_db_user: str = "postgres"
     user_db_password: SecretStr = SecretStr("")
+    user_db_owner_user: str = Field("", description="who migrates; by default the service itself")
+    user_db_owner_password: SecretStr = SecretStr("")
+    user_db_tls_ca_file: ReadableFile | None = None
+    user_db_tls_cert_file: ReadableFile | None = None
+    user_db_tls_key_file: ReadableFile | None = None
 
     @property
     def lifetime_of_sessions(self) -> timedelta:
@@ -52,10 +57,9 @@ class UserSettings(OutboxSettings):
     @property
     def user_db(self) -> PostgresAddress:
         """The database."""
-        return PostgresAddress(
-            self.user_db_service_host,
-            self.user_db_service_port,
-            self.user_db_user,
-            self.user_db_password.get_secret_value(),
-            self.user_db_name,
-        )
+        return self._postgres("user_db")
+
+    @property
+    def user_db_owner(self) -> PostgresAddress:
+        """The database for its owner, who migrates it."""
+        return self._postgres("user_db", role="owner_")

@@ -37,6 +37,7 @@ class Databases:
         self._session = secrets.token_hex(4)
         self._made: set[str] = set()
         self._templates: dict[str, str] = {}
+        self._role = ""
 
     def create(self, template: str = EMPTY) -> PostgresAddress:
         """A new database, empty or a copy of a template."""
@@ -54,6 +55,16 @@ class Databases:
             self._templates[name] = database.name
         return self._templates[name]
 
+    def service_role(self) -> str:
+        """A role that may do nothing but what it is given; its password is that of the server's."""
+        from psycopg.sql import SQL, Identifier, Literal
+
+        if not self._role:
+            self._role = f"service_{self._session}"
+            names = Identifier(self._role), Literal(self._server.password)
+            self._run(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(*names))
+        return self._role
+
     def drop(self, database: str) -> None:
         """Drop a database, whoever is still connected to it."""
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
@@ -63,6 +74,8 @@ class Databases:
         """Drop all that was made here."""
         for name in sorted(self._made):
             self.drop(name)
+        if self._role:
+            self._execute("DROP ROLE {}", self._role)
 
     def _close(self, database: str) -> None:
         """Nobody may be connected to a database that is copied."""

@@ -86,6 +86,12 @@ def template_database(session_databases: Databases) -> TemplateDatabase:
     return session_databases.template
 
 
+@pytest.fixture(scope="session")
+def service_role(session_databases: Databases) -> str:
+    """A role that may do nothing but what it is given, as a service's."""
+    return session_databases.service_role()
+
+
 @pytest.fixture
 def new_database(session_databases: Databases) -> Iterator[NewDatabase]:
     """Makes databases for one test, empty or copies of a template."""
