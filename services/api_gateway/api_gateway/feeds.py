@@ -24,7 +24,7 @@ from delinkcious.http.openapi import Answers, problems
 from delinkcious.object_model.links import MAX_TAGS, Link, LinkManager, LinkQuery
 from delinkcious.object_model.news import NewsEvent, NewsEventType, NewsManager
 from delinkcious.object_model.users import Identity, Scope, User, UserManager
-from delinkcious.schemas.common import Text
+from delinkcious.schemas.links import Tag
 from delinkcious.schemas.users import NewsFeedSchema
 
 ENTRIES: Final = 50
@@ -56,7 +56,7 @@ _ANSWERS: Final[Answers] = {
 class FeedFilters(BaseModel):
     """Which links; all tags must match."""
 
-    tag: tuple[Text, ...] = Field((), max_length=MAX_TAGS, description="repeat it: all must match")
+    tag: tuple[Tag, ...] = Field((), max_length=MAX_TAGS, description="repeat it: all must match")
 
 
 class NewNewsFeedSchema(BaseModel):

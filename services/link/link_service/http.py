@@ -101,7 +101,7 @@ class TagsOf(TagFilters, Owner):
 class TagOf(Owner):
     """Names somebody's tag: not in the path, where HTTP clients take some names for folders."""
 
-    name: Text
+    name: Text = Field(examples=["python"])
 
 
 class RenameTagOf(TagOf):

@@ -97,8 +97,9 @@ def create_app(
     observe.install(app)
     if auth is not None:
         callers.install(app, auth, allowed)
+        app.security_schemes = callers.SECURITY_SCHEMES
     problems.install(app)
-    app.spec_processor(openapi.complete)
+    app.spec_processor(openapi.complete if auth is None else callers.describe)
     return app
 
 

@@ -4,16 +4,35 @@ The check runs before anything of the request is read. An endpoint that the serv
 (`delinkcious.callers`) does not name can be called by nobody.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask, g, request
 
 from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth, Refusal
 from delinkcious.callers import Callers
 from delinkcious.errors import PermissionDenied, Unauthenticated
-from delinkcious.http import observe
+from delinkcious.http import observe, openapi
 
 _HEADER: Final = f"HTTP_{CALLER_TOKEN_HEADER.upper().replace('-', '_')}"
+
+
+SECURITY_SCHEMES: Final = {
+    "caller": {
+        "type": "apiKey",
+        "in": "header",
+        "name": CALLER_TOKEN_HEADER,
+        "description": "The secret that the caller shares with this service.",
+    }
+}
+
+
+def describe(document: Any) -> Any:
+    """Returns the OpenAPI document of a service completed: every call needs a caller that may."""
+    for _, _, operation in openapi.operations(document):
+        operation["security"] = [{"caller": []}]
+        refusals = openapi.problems(Unauthenticated, PermissionDenied)
+        operation["responses"].update({str(status): said for status, said in refusals.items()})
+    return openapi.complete(document)
 
 
 def install(app: Flask, auth: MutualAuth, allowed: Callers) -> None:

@@ -31,6 +31,7 @@ ANY: Final = "json_or_form"
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
+_MOST: Final = 2**63
 _QUOTE: Final = "werkzeug.url_quote"  # what to do with bytes that are no UTF-8
 _MAX_QUERY_BYTES: Final = 60_000
 """Servers take addresses of up to 64 KiB, and the query is passed on from one to another."""
@@ -111,8 +112,22 @@ def _from_json(model: type[M], body: bytes) -> M:
         raise InvalidArgument.of("body", "must be a JSON object")
     try:
         return model.model_validate_json(body, strict=True)
+    except ValidationError:
+        pass  # it may have numbers such as 7.0, which are whole in JSON, and are not to Pydantic
+    try:
+        return model.model_validate_json(orjson.dumps(_whole(content)), strict=True)
     except ValidationError as error:
         raise to_invalid_argument(error) from None
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < _MOST else value
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _whole(part) for name, part in value.items()}
+    return value
 
 
 def _parameters() -> dict[str, list[str]]:

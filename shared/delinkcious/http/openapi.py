@@ -15,6 +15,7 @@ from delinkcious.errors import (
     PROBLEM_JSON,
     DelinkciousError,
     InvalidArgument,
+    NotFound,
     PayloadTooLarge,
     Unavailable,
     UnsupportedMediaType,
@@ -26,9 +27,12 @@ Answers = dict[int | str, Node]
 """What a call may answer, by status, for ``@app.doc(responses=…)``."""
 
 _REF: Final = "#/components/schemas/"
+_JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
 _FORM_IN_PARTS: Final = "multipart/form-data"
 _FILE: Final[Node] = {"type": "string", "format": "binary"}
+_JSON_FILE: Final[Node] = {"type": ["object", "array"]}
+"""JSON can be told from any other file, and is told as JSON."""
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _ERROR: Final = "400"
 
@@ -136,7 +140,10 @@ def _describe_body(operation: Node, schemas: dict[str, Node]) -> None:
 
 def _file_as_field(operation: Node) -> None:
     """A file is the body, or in a form a field of it."""
-    form = operation.get("requestBody", {"content": {}})["content"].get(_FORM_IN_PARTS)
+    content = operation.get("requestBody", {"content": {}})["content"]
+    form = content.get(_FORM_IN_PARTS)
+    if form is not None and _JSON in content:
+        content[_JSON] = {"schema": _JSON_FILE}
     if form is not None:
         form["schema"] = {
             "type": "object",
@@ -152,6 +159,8 @@ def _add_problems(operation: Node) -> None:
         kinds += [InvalidArgument, PayloadTooLarge, UnsupportedMediaType]
     elif operation["parameters"]:
         kinds += [InvalidArgument]
+    if any(given["in"] == "path" for given in operation["parameters"]):
+        kinds += [NotFound]  # what cannot be such a name names nothing (`delinkcious.http.paths`)
     answers = operation["responses"]
     for status, answer in problems(*kinds).items():
         answers.setdefault(str(status), answer)

@@ -1,5 +1,7 @@
 """Who may call an endpoint."""
 
+from typing import Any
+
 import pytest
 from flask import Response, g
 from flask.testing import FlaskClient
@@ -8,6 +10,7 @@ from pydantic import BaseModel
 from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth, Refusal
 from delinkcious.http.app import RestApp, create_app, json_response
 from delinkcious.http.decode import JSON, reads
+from delinkcious.http.openapi import operations
 from delinkcious.testing.peers import auth_for, calling_as
 
 CALLERS = {
@@ -53,6 +56,14 @@ def client() -> FlaskClient:
 def test_a_declared_caller_passes_and_the_view_knows_who_it_is(client: FlaskClient) -> None:
     answer = client.get("/notes", headers=calling_as("bob"))
     assert (answer.status_code, answer.json) == (200, {"caller": "bob"})
+
+
+def test_the_document_says_that_every_call_needs_a_caller_that_may() -> None:
+    document: Any = make_app(auth_for("ann")).spec
+    assert document["components"]["securitySchemes"]["caller"]["name"] == CALLER_TOKEN_HEADER
+    for _, _, operation in operations(document):
+        assert operation["security"] == [{"caller": []}]
+        assert {"401", "403"} <= set(operation["responses"])
 
 
 @pytest.mark.parametrize("headers", [{}, {CALLER_TOKEN_HEADER: ""}, calling_as("mallory")])

@@ -107,7 +107,8 @@ def test_a_json_body_is_decoded(client: FlaskClient) -> None:
     [
         (b'"page_size": "7"', "page_size"),
         (b'"page_size": true', "page_size"),
-        (b'"page_size": 7.0', "page_size"),
+        (b'"page_size": 7.5', "page_size"),
+        (b'"page_size": 1e300', "page_size"),
         (b'"public": 1', "public"),
         (b'"public": "true"', "public"),
         (b'"tags": {"0": "a"}', "tags"),
@@ -120,6 +121,13 @@ def test_what_json_says_is_taken_as_it_is_said(
     """As the OpenAPI document has it; only in forms and queries everything is text."""
     answer = client.post("/any", data=b'{"name":"a",%s}' % wrong, content_type="application/json")
     assert (answer.status_code, fields(answer)) == (400, [field])
+
+
+def test_a_number_may_be_whole_however_it_is_written(client: FlaskClient) -> None:
+    """As JSON Schema has it; some languages have no other numbers."""
+    body = b'{"name":"a","page_size":7.0,"ignored":[{"deep":1e300}]}'
+    answer = client.post("/json", data=body, content_type="application/json")
+    assert (answer.status_code, answer.get_json()["page_size"]) == (200, 7)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from delinkcious.errors import AlreadyExists, FailedPrecondition
 from delinkcious.http.app import RestApp, create_app, json_response
 from delinkcious.http.decode import ANY, QUERY, reads
-from delinkcious.http.openapi import operations, problems
+from delinkcious.http.openapi import operations, problems, takes_file
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
@@ -45,6 +45,17 @@ def app() -> RestApp:
     @app.doc(responses=problems(AlreadyExists, FailedPrecondition))
     def add_thing(new: NewThing) -> Response:
         return json_response(new.model_dump(), 201)
+
+    @app.get("/things/<id:number>")
+    @app.output(ThingSchema)
+    def get_thing(number: int) -> Response:
+        return json_response({"size": {"width": number}})
+
+    @app.post("/files")
+    @takes_file("text/csv", "application/json")
+    @app.output(ThingSchema)
+    def add_file() -> Response:
+        return json_response({"size": {"width": 1}})
 
     return app
 
@@ -95,6 +106,18 @@ def test_a_form_has_the_fields_of_the_model_and_is_never_null(document: Any) -> 
 def test_a_query_parameter_is_never_null(document: Any) -> None:
     (colour,) = document["paths"]["/things"]["get"]["parameters"]
     assert colour["schema"] == {"type": "string"}
+
+
+def test_what_has_a_name_in_its_path_may_not_be_found(document: Any) -> None:
+    assert "404" in document["paths"]["/things/{number}"]["get"]["responses"]
+    assert "404" not in document["paths"]["/things"]["get"]["responses"]
+
+
+def test_a_file_is_the_body_or_a_field_of_a_form_and_as_json_it_is_json(document: Any) -> None:
+    content = document["paths"]["/files"]["post"]["requestBody"]["content"]
+    assert content["text/csv"]["schema"]["format"] == "binary"
+    assert content["application/json"]["schema"] == {"type": ["object", "array"]}
+    assert content["multipart/form-data"]["schema"]["required"] == ["file"]
 
 
 def test_models_have_the_names_that_people_use(document: Any) -> None:
