@@ -72,6 +72,15 @@ proto: .venv ## Generate the code of the protobuf contracts
 record_events: .venv ## Write down the events as docs/asyncapi.yaml has them, if no consumer would break
 	$(BIN)/python -m tests.pipeline.compatibility
 
+.PHONY: release
+release: .venv ## Raise a service's version, say what is new, and tag it: make release SERVICE=link PART=minor
+	@test -n "$(SERVICE)" -a -n "$(PART)" || { echo "say what: make release SERVICE=link PART=major|minor|patch"; exit 2; }
+	@$(BIN)/python -m tools.release $(SERVICE) $(PART)
+
+.PHONY: images
+images: ## Build the images of all services, or of one: make images SERVICE=link
+	@./build.sh $(SERVICE)
+
 .PHONY: lock
 lock: .venv ## Lock the requirements anew: make lock ARGS='--upgrade-package flask'
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh $(ARGS)
