@@ -79,8 +79,10 @@ def test_what_developers_need_is_locked() -> None:
 
 
 def test_nothing_is_installed_without_its_hash() -> None:
-    """But for our own packages, which have no requirements left to fetch then."""
-    patterns = ("Makefile", ".ci/*", "docker/**/Dockerfile*", "services/*/Dockerfile*")
+    """But for our own packages, which have no requirements left to fetch then. (The images in
+    `docker/offline` stand in for those of a registry, and are never shipped.)
+    """
+    patterns = ("Makefile", ".ci/*", "docker/base/*", "services/*/Dockerfile*")
     commands = [
         command
         for pattern in patterns
