@@ -210,11 +210,28 @@ def _read(file: Path) -> _Reading:
     return _Reading(content)
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads plain YAML: no name twice, of which only one would count, and no references, with which
+    a few lines can mean more than there is memory.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("a reference")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value):
+            raise ConfigurationError("it has a name twice")
+        return mapping
+
+
 def _parsed(reading: _Reading) -> Mapping[Any, Any]:
     if reading.problem:
         raise ConfigurationError(reading.problem)
     try:
-        given = yaml.safe_load(reading.content.decode())
+        given = yaml.load(reading.content.decode(), _Loader)  # noqa: S506 - it is a safe one
     except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigurationError("it is not YAML") from None
     if given is None:

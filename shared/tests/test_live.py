@@ -13,7 +13,7 @@ from pydantic import Field
 from structlog.testing import capture_logs
 
 from delinkcious.config import ConfigurationError, ServiceSettings
-from delinkcious.live import Change, Live, LiveModel, LiveSettings, now
+from delinkcious.live import Change, Live, LiveModel, LiveSettings, Varying, now
 from delinkcious.testing.waiting import wait_until
 
 
@@ -154,7 +154,11 @@ def test_a_file_may_change_within_one_tick_of_the_clock(live: Live[Settings], fi
         ("!!python/object/apply:os.system ['true']", "it is not YAML"),
         ("3", "it must map the names of settings to values"),
         ("- limit: 3", "it must map the names of settings to values"),
-        ("limit: &a [*a]", "it holds what no setting can be"),
+        ("limit: &a [*a]", "it is not YAML"),
+        ("a: &a [x]\nb: [*a, *a]", "it is not YAML"),
+        ("limit: 3\nlimit: 4", "it has a name twice"),
+        ("features: {imports: false}\nfeatures: {exports: false}", "it has a name twice"),
+        ("features: {imports: true, imports: false}", "it has a name twice"),
         ("2020-01-01: 3", "it holds what no setting can be"),
         ("1: 3", "1: there is no such setting"),
         ("a: " + "x" * 1024 * 1024, "it is larger than 1048576 bytes"),
@@ -296,10 +300,12 @@ def test_it_goes_on_looking_whatever_happens(file: Path, monkeypatch: pytest.Mon
 
 
 def test_a_value_may_be_given_as_what_returns_it(live: Live[Settings], file: Path) -> None:
-    assert now(7) == now(lambda: live.current.limit) == 7
+    fixed: Varying[int] = 7
+    varying: Varying[int] = lambda: live.current.limit  # noqa: E731
+    assert (now(fixed), now(varying)) == (7, 7)
     file.write_text("limit: 3")
     live.look()
-    assert now(lambda: live.current.limit) == 3
+    assert (now(fixed), now(varying)) == (7, 3)
 
 
 def test_the_environment_says_the_level_of_logs() -> None:
