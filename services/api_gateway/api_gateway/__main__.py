@@ -36,6 +36,7 @@ from delinkcious.service import Runtime, run
 
 _PATIENT: Final = Policy(timeout=60)
 """For what changes many links."""
+from delinkcious.tls import tls
 
 
 def serve(runtime: Runtime[GatewaySettings]) -> None:
@@ -79,16 +80,17 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
 def _managers(runtime: Runtime[GatewaySettings], recorder: Recorder) -> Managers:
     """Returns a client of each service. Only without the user service can nobody be served."""
     settings = runtime.settings
-    auth = MutualAuth.from_settings(settings)
+    auth, certificates = MutualAuth.from_settings(settings), tls(settings.tls)
 
     def client(peer: str, address: Address, *, required: bool = False) -> HttpClient:
         told = tell_origin if peer == "user-manager" else dict
-        http = HttpClient(peer, address, headers=told, token=auth.credential_for(peer))
+        token = auth.credential_for(peer)
+        http = HttpClient(peer, address, headers=told, token=token, tls=certificates)
         runtime.health.add(peer, http.check, required=required)
         return http
 
     token = auth.credential_for("news-manager")
-    news = GrpcClient("news-manager", settings.news_manager, token=token)
+    news = GrpcClient("news-manager", settings.news_manager, token=token, tls=certificates)
     runtime.health.add("news-manager", news.check, required=False)
     links = client("link-manager", settings.link_manager)
     users = client("user-manager", settings.user_manager, required=True)
@@ -106,6 +108,7 @@ def _managers(runtime: Runtime[GatewaySettings], recorder: Recorder) -> Managers
             client("social-graph-manager", settings.social_graph_manager)
         ),
         users=UserClient(users),
+                tls=certificates,
         news=NewsClient(news),
         imports=ImportClient(links),
         trail=AuditClient(users),

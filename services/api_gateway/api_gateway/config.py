@@ -9,7 +9,14 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from api_gateway.client_address import Proxies, ProxyHeader, parse_proxies
 from api_gateway.cors import parse_origins
 from api_gateway.limits import Kind, Limits, Rate
-from delinkcious.config import Address, BrokerSettings, Port, Seconds
+from delinkcious.config import (
+    Address,
+    BrokerSettings,
+    Port,
+    ReadableFile,
+    Seconds,
+    TlsFiles,
+)
 from delinkcious.redis import RedisAddress
 
 _SHORTEST_KEY: Final = 32
@@ -23,6 +30,9 @@ class GatewaySettings(BrokerSettings):
     port: Port = 5000
     server_threads: int = Field(8, ge=1, le=64, description="requests worked on at a time")
     news_streams: int = Field(64, ge=1, le=512, description="how many may read news as they come")
+    slow_requests: int = Field(32, ge=4, le=512, description="bodies waited for at a time")
+    public_tls_cert_file: ReadableFile | None = Field(None, description="what clients are shown")
+    public_tls_key_file: ReadableFile | None = Field(None, description="the key of that")
     public_url: str = Field("", description="how clients reach the gateway; by default as they say")
     trusted_proxies: str = Field("", description="networks whose word on clients' addresses counts")
     trusted_proxy_header: ProxyHeader = "X-Forwarded-For"
@@ -33,7 +43,11 @@ class GatewaySettings(BrokerSettings):
 
     api_gateway_redis_service_host: str = "localhost"
     api_gateway_redis_service_port: Port = 6379
+    api_gateway_redis_user: str = ""
     api_gateway_redis_password: SecretStr = SecretStr("")
+    api_gateway_redis_tls_ca_file: ReadableFile | None = None
+    api_gateway_redis_tls_cert_file: ReadableFile | None = None
+    api_gateway_redis_tls_key_file: ReadableFile | None = None
     limit_address: Rate = Limits().address
     limit_user: Rate = Limits().user
     limit_token: Rate = Limits().token
@@ -85,6 +99,19 @@ class GatewaySettings(BrokerSettings):
         return value
 
     @model_validator(mode="after")
+    def _public_certificate_has_its_key(self) -> Self:
+        if (self.public_tls_cert_file is None) != (self.public_tls_key_file is None):
+            raise ValueError("PUBLIC_TLS_CERT_FILE and PUBLIC_TLS_KEY_FILE need each other")
+        return self
+
+    @property
+    def serving_tls(self) -> TlsFiles | None:
+        """What clients are shown; they need no certificate, and neighbours never call."""
+        if self.public_tls_cert_file is None:
+            return None
+        return TlsFiles(None, self.public_tls_cert_file, self.public_tls_key_file)
+
+    @model_validator(mode="after")
     def _secrets_stay_secret(self) -> Self:
         for name in ("github_url", "github_api_url"):
             url = getattr(self, name)
@@ -103,10 +130,14 @@ class GatewaySettings(BrokerSettings):
     @property
     def redis(self) -> RedisAddress:
         """Where requests are counted."""
+        login = self._login("api_gateway_redis")
         return RedisAddress(
             self.api_gateway_redis_service_host,
             self.api_gateway_redis_service_port,
-            self.api_gateway_redis_password.get_secret_value(),
+            login.given,
+            login.user,
+            login.file,
+            self._tls("api_gateway_redis_"),
         )
 
     @property

@@ -87,9 +87,8 @@ def redis_storage(address: RedisAddress) -> Storage:
     for: limits are no reason to be slow.
     """
     pool = redis.ConnectionPool(
-        host=address.host,
-        port=address.port,
-        password=address.password or None,
+        connection_class=redis.Connection if address.tls is None else redis.SSLConnection,
+        **address.parameters(),
         socket_connect_timeout=_TIMEOUT,
         socket_timeout=_TIMEOUT,
         retry=Retry(NoBackoff(), 1),  # a connection that Redis has closed meanwhile

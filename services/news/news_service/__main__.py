@@ -21,6 +21,7 @@ from delinkcious.messaging.publisher import EventPublisher
 from delinkcious.messaging.streams import GRAPH, LINKS, USERS
 from delinkcious.redis import AsyncRedis
 from delinkcious.service import Command, Runtime, StartError, run
+from delinkcious.tls import tls
 from delinkcious.worker import Subscription, run_worker
 from news_service.config import NewsSettings
 from news_service.events import (
@@ -58,7 +59,7 @@ def _peer(
     runtime: Runtime[NewsSettings], name: str, address: Address, *, required: bool
 ) -> HttpClient:
     token = MutualAuth.from_settings(runtime.settings).credential_for(name)
-    http = HttpClient(name, address, token=token)
+    http = HttpClient(name, address, token=token, tls=tls(runtime.settings.tls))
     runtime.health.add(name, http.check, required=required)
     return http
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from delinkcious.config import Address, BrokerSettings, Port, Seconds
+from delinkcious.config import Address, BrokerSettings, Port, ReadableFile, Seconds
 from delinkcious.redis import RedisAddress
 
 
@@ -24,7 +24,11 @@ class NewsSettings(BrokerSettings):
     news_heartbeat: Seconds = Field(10, description="seconds between signs of life to who watches")
     news_manager_redis_service_host: str = "localhost"
     news_manager_redis_service_port: Port = 6379
+    news_manager_redis_user: str = ""
     news_manager_redis_password: SecretStr = SecretStr("")
+    news_manager_redis_tls_ca_file: ReadableFile | None = None
+    news_manager_redis_tls_cert_file: ReadableFile | None = None
+    news_manager_redis_tls_key_file: ReadableFile | None = None
     social_graph_manager_service_host: str = "localhost"
     social_graph_manager_service_port: Port = 9090
     link_manager_service_host: str = "localhost"
@@ -33,10 +37,14 @@ class NewsSettings(BrokerSettings):
     @property
     def redis(self) -> RedisAddress:
         """Where the feeds are."""
+        login = self._login("news_manager_redis")
         return RedisAddress(
             self.news_manager_redis_service_host,
             self.news_manager_redis_service_port,
-            self.news_manager_redis_password.get_secret_value(),
+            login.given,
+            login.user,
+            login.file,
+            self._tls("news_manager_redis_"),
         )
 
     @property
