@@ -61,6 +61,7 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
         settings.public_url,
         streams=streams,
         transfers=max(1, settings.server_threads // 2),
+        logins=max(1, settings.server_threads // 4),
         proxies=settings.proxies,
         cors_origins=parse_origins(settings.cors_origins),
         limiter=_limiter(runtime),

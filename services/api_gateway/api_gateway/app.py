@@ -77,6 +77,7 @@ def create_gateway_app(
     *,
     streams: NewsStreams | None = None,
     transfers: int = 4,
+    logins: int = 2,
     proxies: Proxies | None = None,
     cors_origins: Collection[str] = (),
     limiter: Limiter | None = None,
@@ -86,6 +87,7 @@ def create_gateway_app(
     Args:
         streams: the streams of news, for who wants to end them.
         transfers: how many imports and exports may pass through at a time.
+        logins: how many may wait for GitHub at a time.
         proxies: whose word is taken for the addresses of clients; without any, nobody's.
         cors_origins: the other sites whose scripts may call.
         limiter: counts requests; without one there are no limits.
@@ -93,7 +95,8 @@ def create_gateway_app(
     app = create_app(__name__, title="Delinkcious", version=version_of("api-gateway"), auth=None)
     headers.install(app, https=public_url.startswith("https:"))
     cors.install(app, cors_origins)
-    add_login(app, Login(managers.users, provider, cookie, public_url), managers.recorder)
+    login = Login(managers.users, provider, cookie, public_url, Slots(logins, 1, "logins"))
+    add_login(app, login, managers.recorder)
     add_form_tokens(app)
     add_account(app, managers.users, sessions)
     add_sessions(app, managers.users, sessions)

@@ -28,6 +28,7 @@ from delinkcious.http import observe
 from delinkcious.http.app import RestApp, json_response
 from delinkcious.http.decode import QUERY, reads
 from delinkcious.http.openapi import Answers, problems
+from delinkcious.http.slots import Slots
 from delinkcious.object_model.users import Session, User, UserManager
 from delinkcious.schemas.common import Text
 
@@ -97,12 +98,15 @@ class Login:
     Args:
         public_url: how browsers reach us; empty: as the request says (its ``Host``). GitHub accepts
             only the callback registered with it, so a forged host leads nowhere.
+        at_once: how many may be on their way back from GitHub; each keeps a thread while GitHub
+            is asked, and a GitHub that is slow must slow down nobody else.
     """
 
     users: UserManager
     provider: IdentityProvider
     cookie: LoginCookie
     public_url: str
+    at_once: Slots
 
     def begin(self, wanted: StartLogin) -> Response:
         """Sends the browser to GitHub, with what binds the answer to this browser."""
@@ -114,8 +118,10 @@ class Login:
 
     def finish(self, answer: FinishLogin) -> Response:
         """Opens a session for whomever GitHub vouches for."""
-        pending = self._pending(answer)
-        identity = self.provider.identify(_code(answer), pending.code_verifier, self._callback())
+        with self.at_once.one_for(answer.state):
+            pending = self._pending(answer)
+            code, verifier = _code(answer), pending.code_verifier
+            identity = self.provider.identify(code, verifier, self._callback())
         name_github_user(identity.id)
         user = self.users.register(identity)
         session = self._open_session(user, answer.state)

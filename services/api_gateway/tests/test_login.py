@@ -3,8 +3,10 @@
 import gc
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,11 +18,12 @@ from werkzeug.wrappers import Response
 
 from api_gateway.app import Managers, create_gateway_app
 from api_gateway.cookies import LOGIN_SECONDS, LoginCookie, PendingLogin
-from api_gateway.github import GitHub
+from api_gateway.github import Authorization, GitHub
 from api_gateway.sessions import Sessions
 from api_gateway.testing import fields
 from delinkcious.http.app import RestApp
-from delinkcious.object_model.users import UserManager
+from delinkcious.object_model.users import GitHubIdentity, UserManager
+from delinkcious.testing.waiting import free_port
 from tools.tests.identity_provider.running import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -386,6 +389,53 @@ def test_every_refusal_of_github_has_a_clear_answer(
     response = visitor.finish(back)
     assert response.status_code == status
     assert said in response.text
+
+
+def test_a_github_that_is_gone_is_a_503_that_says_when_to_come_back(
+    visitor: Visitor, provider: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back = visitor.start()
+    monkeypatch.setattr(provider, "_url", f"http://127.0.0.1:{free_port()}")
+    response = visitor.finish(back)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert "GitHub does not answer" in response.text
+
+
+class SlowGitHub:
+    """A GitHub that answers when it is let."""
+
+    def __init__(self, github: GitHub) -> None:
+        self._github = github
+        self.asked = Event()
+        self.go_on = Event()
+
+    def authorize(self, redirect_uri: str, login: str | None) -> Authorization:
+        return self._github.authorize(redirect_uri, login)
+
+    def identify(self, code: str, code_verifier: str, redirect_uri: str) -> GitHubIdentity:
+        self.asked.set()
+        assert self.go_on.wait(3)
+        return self._github.identify(code, code_verifier, redirect_uri)
+
+
+def test_a_github_that_is_slow_keeps_no_more_threads_than_it_may(
+    managers: Managers,
+    sessions: Sessions,
+    provider: GitHub,
+    github_itself: RunningProvider,
+) -> None:
+    slow = SlowGitHub(provider)
+    app = create_gateway_app(managers, sessions, slow, LoginCookie("k" * 32), logins=1)
+    first, second = (Visitor(app.test_client(), github_itself) for _ in range(2))
+    ways = [visitor.start() for visitor in (first, second)]
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(first.finish, ways[0])
+        assert slow.asked.wait(30)
+        refused = second.finish(ways[1])
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+        slow.go_on.set()
+        assert waiting.result().status_code == 200
+    assert second.finish(ways[1]).status_code == 200  # it was not used up
 
 
 def test_a_rate_limit_says_when_to_come_back(visitor: Visitor) -> None:
