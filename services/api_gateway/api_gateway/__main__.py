@@ -1,10 +1,12 @@
 """Runs the gateway: ``python -m api_gateway serve``."""
 
+from threading import Semaphore
 from typing import Final
 
 from api_gateway import features
 from api_gateway.app import Managers, create_gateway_app
 from api_gateway.audit import tell_origin
+from api_gateway.client_address import address_in
 from api_gateway.config import GatewaySettings
 from api_gateway.cookies import LoginCookie
 from api_gateway.cors import parse_origins
@@ -29,14 +31,15 @@ from delinkcious.clients.users import UserClient
 from delinkcious.config import Address
 from delinkcious.grpc.client import GrpcClient
 from delinkcious.http.client import HttpClient
+from delinkcious.http.slow_bodies import Bodies
 from delinkcious.live import Live
 from delinkcious.messaging.background import BackgroundBroker
 from delinkcious.policy import Policy
 from delinkcious.service import Runtime, run
+from delinkcious.tls import tls
 
 _PATIENT: Final = Policy(timeout=60)
 """For what changes many links."""
-from delinkcious.tls import tls
 
 
 def serve(runtime: Runtime[GatewaySettings]) -> None:
@@ -67,11 +70,14 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
         limiter=_limiter(runtime),
     )
     features.install(app, lambda: live.current.features)
+    room = Semaphore(settings.server_threads)
+    bodies = Bodies(settings.port, room, address_in, total=settings.slow_requests)
+    bodies.start()
     broker.start()
     try:
         runtime.serve_http(
-            at_once(app, settings.server_threads),
-            threads=settings.server_threads + settings.news_streams,
+            at_once(app, room, bodies),
+            threads=settings.server_threads + settings.news_streams + settings.slow_requests,
             on_stop=streams.close,
         )
     finally:
@@ -103,13 +109,13 @@ def _managers(runtime: Runtime[GatewaySettings], recorder: Recorder) -> Managers
                 settings.link_manager,
                 token=auth.credential_for("link-manager"),
                 policy=_PATIENT,
+                tls=certificates,
             ),
         ),
         social_graph=SocialGraphClient(
             client("social-graph-manager", settings.social_graph_manager)
         ),
         users=UserClient(users),
-                tls=certificates,
         news=NewsClient(news),
         imports=ImportClient(links),
         trail=AuditClient(users),

@@ -1,7 +1,7 @@
 """News as they come, through the gateway."""
 
 from collections.abc import Callable, Iterator
-from threading import Event, Thread
+from threading import Event, Semaphore, Thread
 
 import pytest
 
@@ -10,6 +10,7 @@ from api_gateway.sessions import Sessions
 from api_gateway.testing import Caller, FixedNews, fields
 from api_gateway.threads import at_once
 from delinkcious.errors import InvalidArgument, ResourceExhausted, Unauthenticated, Unavailable
+from delinkcious.http.slow_bodies import Bodies
 from delinkcious.object_model.news import NewsEvent, NewsWatch
 from delinkcious.testing.waiting import wait_until
 
@@ -166,13 +167,14 @@ def test_only_so_many_requests_are_worked_on_at_a_time() -> None:
     inside: list[int] = []
     go_on = Event()
 
-    def app(number: int, _start: object) -> list[bytes]:
-        inside.append(number)
+    def app(environ: dict[str, int], _start: object) -> list[bytes]:
+        inside.append(environ["number"])
         go_on.wait(5)
         return []
 
-    limited = at_once(app, 2)
-    threads = [Thread(target=limited, args=[number, None]) for number in range(4)]
+    room = Semaphore(2)
+    limited = at_once(app, room, Bodies(1, room, lambda _environ: "somebody"))
+    threads = [Thread(target=limited, args=[{"number": number}, None]) for number in range(4)]
     for thread in threads:
         thread.start()
     wait_until(lambda: len(inside) == 2)

@@ -8,7 +8,6 @@ lengths show it, behind the last chunk, where they harm nobody any more.
 """
 
 import fcntl
-import os
 import secrets
 import socket
 import struct
@@ -16,11 +15,12 @@ import sys
 import termios
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
 import structlog
+
+from delinkcious.http.connections import connections_to
 
 logger = structlog.get_logger()
 
@@ -65,7 +65,7 @@ def _abort(port: int) -> Iterator[bytes]:
     """Yields what is to be sent until Granian finds that there is nobody to send it to."""
     until = monotonic() + _PATIENCE
     with ExitStack() as opened:
-        connections = [opened.enter_context(connection) for connection in _connections(port)]
+        connections = [opened.enter_context(connection) for connection in connections_to(port)]
         connection = yield from _find(connections, until)
         if connection is not None:
             _reset(connection)
@@ -125,40 +125,3 @@ def _sent(connection: socket.socket) -> int:
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED.size)
     queued = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(_QUEUED.size))
     return int(_ACKED.unpack(info)[0] + _QUEUED.unpack(queued)[0])
-
-
-def _connections(port: int) -> Iterable[socket.socket]:
-    """Returns our side of every connection to a port of this process, to be closed each."""
-    found: dict[object, socket.socket] = {}
-    for descriptor in list(Path("/proc/self/fd").iterdir()):
-        connection = _duplicate(int(descriptor.name))
-        if connection is None:
-            continue
-        client = _client(connection, port)
-        if client is None or client in found:
-            connection.close()
-        else:
-            found[client] = connection
-    return found.values()
-
-
-def _duplicate(descriptor: int) -> socket.socket | None:
-    """Returns a socket that stays open when the given one is closed; None for anything else."""
-    try:
-        duplicate = os.dup(descriptor)
-    except OSError:
-        return None  # it has been closed meanwhile
-    try:
-        return socket.socket(fileno=duplicate)
-    except OSError:
-        os.close(duplicate)
-        return None
-
-
-def _client(connection: socket.socket, port: int) -> object:
-    """Returns who has connected to this port, or None if nobody has on this socket."""
-    try:
-        address = connection.getsockname()
-        return connection.getpeername() if address[1:2] == (port,) else None
-    except OSError:
-        return None

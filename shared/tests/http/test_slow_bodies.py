@@ -1,0 +1,185 @@
+"""Clients that are slow to send what they announce, on the real server."""
+
+import http.client
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from textwrap import dedent
+from threading import Semaphore
+from time import monotonic
+
+import pytest
+from werkzeug.exceptions import RequestTimeout
+
+from delinkcious.http import slow_bodies
+from delinkcious.http.slow_bodies import PIECE, Bodies
+from delinkcious.testing.waiting import free_port, wait_until
+
+PLACES = 2
+EACH = 3
+TOTAL = 6
+SLOWEST = 1.0
+EXPECT = "Expect: 100-continue\r\n"
+PROGRAM = dedent("""
+    import sys
+    from threading import Semaphore
+    from time import sleep
+
+    from delinkcious.http.app import create_app, json_response
+    from delinkcious.http.decode import JSON, reads
+    from delinkcious.http.server import WsgiServer
+    from delinkcious.http.slow_bodies import Bodies
+    from pydantic import BaseModel
+
+    class Note(BaseModel):
+        text: str
+
+    port, places, each, total, slowest = int(sys.argv[1]), *map(float, sys.argv[2:])
+    room = Semaphore(int(places))
+    bodies = Bodies(
+        port, room, lambda environ: environ["REMOTE_ADDR"],
+        total=int(total), each=int(each), slowest=slowest,
+    )
+    app = create_app("probe", title="Probe", version="1", auth=None)
+
+    @app.get("/")
+    def root():
+        return json_response({})
+
+    @app.get("/work")
+    def work():
+        sleep(1.5 * slowest)
+        return json_response({})
+
+    @app.post("/notes")
+    @reads(app, Note, JSON)
+    @app.output({})
+    def add(note):
+        return json_response({"length": len(note.text)})
+
+    def at_once(environ, start_response):
+        with room:
+            bodies.install(environ)
+            return app(environ, start_response)
+
+    bodies.start()
+    WsgiServer(
+        at_once, "127.0.0.1", port, threads=int(places + total),
+        on_start=lambda: print("ready", flush=True),
+    ).run()
+""")
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    port = free_port()
+    numbers = [str(number) for number in (port, PLACES, EACH, TOTAL, SLOWEST)]
+    command = [sys.executable, "-c", PROGRAM, *numbers]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield port
+        process.terminate()
+
+
+def connect(port: int, source: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), 10, source_address=(source, 0))
+
+
+def begin(port: int, source: str, *, expect: str = "") -> socket.socket:
+    """Announces a body and sends the beginning of it."""
+    head = "POST /notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    connection = connect(port, source)
+    connection.sendall(f'{head}{expect}Content-Length: 90\r\n\r\n{{"text":'.encode())
+    return connection
+
+
+def ask(port: int, source: str, method: str = "GET", path: str = "/", body: str = "") -> int:
+    client = http.client.HTTPConnection("127.0.0.1", port, 10, source_address=(source, 0))
+    try:
+        headers = {"Content-Type": "application/json"} if body else {}
+        client.request(method, path, body or None, headers)
+        return client.getresponse().status
+    finally:
+        client.close()
+
+
+def answer(connection: socket.socket) -> bytes:
+    """All that comes until the server hangs up."""
+    connection.settimeout(10)
+    said = b""
+    with connection:
+        while chunk := connection.recv(4096):
+            said += chunk
+    return said
+
+
+def test_slow_clients_take_no_place_from_others_and_are_cut_off(port: int) -> None:
+    started = monotonic()
+    slow = [begin(port, "127.0.0.2", expect=expect) for expect in ("", EXPECT, "")]
+    note = '{"text": "in time"}'
+    wait_until(lambda: ask(port, "127.0.0.2", "POST", "/notes", note) == 429)  # it has its part
+    slow += [begin(port, "127.0.0.3")]
+    assert ask(port, "127.0.0.1") == 200
+    assert ask(port, "127.0.0.1", "POST", "/notes", note) == 200
+    for connection in slow:
+        assert b"408 Request Timeout" in answer(connection)
+    assert monotonic() - started < 5 * SLOWEST
+    assert ask(port, "127.0.0.2", "POST", "/notes", note) == 200
+
+
+def test_what_takes_long_to_be_worked_on_is_not_cut_off(port: int) -> None:
+    slow = begin(port, "127.0.0.2")
+    assert ask(port, "127.0.0.3", path="/work") == 200
+    assert b"408" in answer(slow)
+
+
+def _is_past(moment: float) -> bool:
+    return monotonic() > moment
+
+
+def test_who_sends_steadily_is_waited_for(port: int) -> None:
+    body = b'{"text": "' + b"x" * (5 * PIECE) + b'"}'
+    head = "POST /notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: "
+    with connect(port, "127.0.0.1") as connection:
+        connection.sendall(f"{head}{len(body)}\r\nConnection: close\r\n\r\n".encode())
+        began = monotonic()
+        for at in range(0, len(body), PIECE):
+            due = began + at / PIECE * SLOWEST / 4
+            wait_until(partial(_is_past, due))
+            connection.sendall(body[at : at + PIECE])
+        assert monotonic() - began > SLOWEST
+        assert b"200 OK" in answer(connection)
+
+
+class Dripping:
+    """A body that takes ten seconds for each piece, by its own clock."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def read(self, size: int) -> bytes:
+        self.now += 10
+        return b"x" * size
+
+
+def test_a_body_must_come_in_a_time_that_fits_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Dripping()
+    monkeypatch.setattr(slow_bodies, "monotonic", lambda: stream.now)
+    environ = {"CONTENT_LENGTH": "1000000", "wsgi.input": stream}
+    room = Semaphore(1)
+    with room:
+        Bodies(1, room, lambda _environ: "somebody").install(environ)
+        with pytest.raises(RequestTimeout):
+            environ["wsgi.input"].read()  # type: ignore[attr-defined]
+    assert 60 < stream.now < 90
+    assert room.acquire(blocking=False)  # its place is free again, once
+    assert not room.acquire(blocking=False)
+
+
+def test_requests_without_bodies_are_left_alone() -> None:
+    environ = {"wsgi.input": Dripping()}
+    Bodies(1, Semaphore(1), lambda _environ: "somebody").install(environ)
+    assert isinstance(environ["wsgi.input"], Dripping)
