@@ -30,6 +30,7 @@ from tests.support.outbound import (
 
 FORBIDDEN = Finding(Outcome.FORBIDDEN_ADDRESS)
 NAME = "rebinding.example"
+PORTS = (80, 6379)
 
 both = pytest.mark.parametrize("title_wanted", [False, True], ids=["check", "title"])
 
@@ -50,8 +51,12 @@ class NamedFetcher(Fetcher):
     def _configure(self, handle: Any, seconds: float) -> None:
         super()._configure(handle, seconds)
         if addresses := next(self._addresses, None):
-            where = [f"{NAME}:{port}:{','.join(addresses)}" for port in (80, 8080)]
-            handle.setopt(pycurl.RESOLVE, [f"-{NAME}:80", f"-{NAME}:8080", *where])
+            where = [f"{NAME}:{port}" for port in PORTS]
+            drop, add = (
+                (f"-{each}" for each in where),
+                (f"{each}:{','.join(addresses)}" for each in where),
+            )
+            handle.setopt(pycurl.RESOLVE, [*drop, *add])
 
 
 def checker(policy: Varying[AddressPolicy], *addresses: list[str]) -> Checker:
@@ -122,6 +127,17 @@ def test_a_name_leads_to_none_of_its_addresses(
 ) -> None:
     check = checker(AddressPolicy(), addresses, addresses).check
     assert check(f"http://{NAME}/", title_wanted=title_wanted) == FORBIDDEN
+
+
+@both
+def test_a_port_that_is_open_in_some_networks_is_closed_elsewhere(
+    title_wanted: bool, no_sockets: None
+) -> None:
+    """Whose network it is, only the address tells."""
+    company = AddressPolicy(parse_networks("10.0.0.0/8"))
+    public = ["8.8.8.8", "2001:4860:4860::8888"]
+    check = checker(company, public, public).check
+    assert check(f"http://{NAME}:6379/", title_wanted=title_wanted) == FORBIDDEN
 
 
 class Redirecting(ThreadingHTTPServer):
