@@ -1,5 +1,6 @@
 """What a browser may change with its session cookie, and who may make it do so."""
 
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from api_gateway.sessions import Sessions
 from api_gateway.testing import Caller, NoProvider
 
 URL = "https://www.python.org/"
+FORM = "application/x-www-form-urlencoded"
 OURS = {"X-Requested-With": "fetch"}
 FORGED = [
     {"Sec-Fetch-Site": "cross-site"},
@@ -95,6 +97,14 @@ def test_a_form_of_ours_writes_with_the_token_of_its_session(
     assert given is not None
     form = {"url": URL, "csrf_token": given["csrf_token"]}
     assert browser.save({"Sec-Fetch-Site": "same-origin"}, data=form) == 201
+
+
+def test_a_form_in_chunks_is_not_cut_off_unseen(browser: Browser, alice: Caller) -> None:
+    """As it would be if its body was taken from who decodes it."""
+    form = f"csrf_token={token_for(alice.token)}&url={URL}&description={'x' * 2_000_000}"
+    chunks = {"input_stream": BytesIO(form.encode()), "content_type": FORM}
+    ended = {"wsgi.input_terminated": True}  # as a server says that has the chunks
+    assert browser.save({}, environ_overrides=ended, **chunks) == 413
 
 
 def test_the_token_of_another_session_is_none(browser: Browser, bob: Caller) -> None:
