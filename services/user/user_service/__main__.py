@@ -1,4 +1,4 @@
-"""Runs the user service: ``python -m user_service serve | work | migrate | dead-letters``."""
+"""Runs the user service: ``python -m user_service serve | work | migrate | …``."""
 
 from datetime import timedelta
 
@@ -13,6 +13,7 @@ from delinkcious.messaging.streams import AUDIT, USERS
 from delinkcious.service import Runtime, run
 from delinkcious.worker import Outbox, Subscription, run_worker
 from user_service.audit import AuditTrail
+from user_service.audit_command import AUDIT as AUDIT_COMMAND
 from user_service.audit_http import add_audit, origin
 from user_service.audit_store import PostgresAuditStore
 from user_service.cleaning import Cleaner
@@ -92,5 +93,9 @@ if __name__ == "__main__":
         UserSettings,
         live=live_settings,
         roles={"serve": serve, "work": work},
-        commands={"migrate": migrate, "dead-letters": dead_letters([PURGES, AUDIT_CONSUMER])},
+        commands={
+            "migrate": migrate,
+            "audit": AUDIT_COMMAND,
+            "dead-letters": dead_letters([PURGES, AUDIT_CONSUMER]),
+        },
     )

@@ -4,12 +4,16 @@ old.
 
 import asyncio
 from datetime import timedelta
+from typing import Final
 
 from delinkcious.audit import Act
+from delinkcious.audit.origin import cleaned
 from delinkcious.messaging.event import Event
 from delinkcious.object_model.audit import AuditPage
 from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE
 from user_service.ports import AuditStore
+
+_MAX_SERVICE: Final = 100
 
 
 class AuditTrail:
@@ -34,7 +38,7 @@ class AuditTrail:
         Raises:
             MalformedEvent: it will never make sense.
         """
-        service = event.source.removeprefix("/")
+        service = cleaned(event.source.removeprefix("/"), _MAX_SERVICE)
         act = Act.of(event)
         await asyncio.to_thread(self._store.insert_audit, event.id, event.time, service, act)
 
