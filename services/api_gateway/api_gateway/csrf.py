@@ -102,10 +102,7 @@ def _is_from_here(environ: Mapping[str, str], public_url: str) -> bool:
 
 def _field() -> str:
     """Returns the token in a form. Forms with files are streams, of which nothing is read here."""
-    if request.mimetype != _FORM:
-        return ""
-    request.get_data()  # keeps the body for who decodes it (`delinkcious.http.decode`)
-    return request.form.get(FIELD, "")
+    return request.form.get(FIELD, "") if request.mimetype == _FORM else ""
 
 
 def _signature(session: str, salt: str) -> str:

@@ -99,8 +99,8 @@ def test_a_form_of_ours_writes_with_the_token_of_its_session(
     assert browser.save({"Sec-Fetch-Site": "same-origin"}, data=form) == 201
 
 
-def test_a_form_in_chunks_is_not_cut_off_unseen(browser: Browser, alice: Caller) -> None:
-    """As it would be if its body was taken from who decodes it."""
+def test_a_form_that_is_too_large_is_not_cut_off_unseen(browser: Browser, alice: Caller) -> None:
+    """It comes in chunks, so nobody says how large it is."""
     form = f"csrf_token={token_for(alice.token)}&url={URL}&description={'x' * 2_000_000}"
     chunks = {"input_stream": BytesIO(form.encode()), "content_type": FORM}
     ended = {"wsgi.input_terminated": True}  # as a server says that has the chunks
