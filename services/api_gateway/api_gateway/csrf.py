@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
+from urllib.parse import parse_qs
 
 from flask import Response, g, request
 from pydantic import BaseModel
@@ -30,6 +31,7 @@ HEADER: Final = "X-Requested-With"
 FIELD: Final = "csrf_token"
 
 _ENVIRON: Final = f"HTTP_{HEADER.upper().replace('-', '_')}"
+_MAX_FIELDS: Final = 1_000
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -104,8 +106,11 @@ def _field() -> str:
     """Returns the token in a form. Forms with files are streams, of which nothing is read here."""
     if request.mimetype != _FORM:
         return ""
-    request.get_data()  # leaves the body to who decodes it
-    return request.form.get(FIELD, "")
+    try:  # not Flask's form, which would take the body from who decodes it
+        fields = parse_qs(request.get_data(), max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        return ""
+    return fields.get(FIELD.encode(), [b""])[0].decode(errors="replace")
 
 
 def _signature(session: str, salt: str) -> str:

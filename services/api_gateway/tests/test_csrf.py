@@ -107,6 +107,13 @@ def test_a_form_that_is_too_large_is_not_cut_off_unseen(browser: Browser, alice:
     assert browser.save({}, environ_overrides=ended, **chunks) == 413
 
 
+@pytest.mark.parametrize(
+    "form", [b"csrf_token=%FF%00&url=x", b"csrf_token=", b"&" * 900_000, b"a=1&" * 1001, b"\xff"]
+)
+def test_a_form_that_makes_no_sense_shows_nothing(browser: Browser, form: bytes) -> None:
+    assert browser.save({}, data=form, content_type=FORM) == 403
+
+
 def test_the_token_of_another_session_is_none(browser: Browser, bob: Caller) -> None:
     assert browser.save({}, data={"url": URL, "csrf_token": token_for(bob.token)}) == 403
 
