@@ -45,6 +45,8 @@ from delinkcious.object_model.social_graph import SocialGraphManager
 from delinkcious.object_model.users import UserManager
 
 _TRANSFERS_EACH: Final = 2
+_SEARCHES: Final = 2
+_SEARCHES_EACH: Final = 1
 """How many imports and exports of one user may pass through at a time."""
 
 
@@ -102,7 +104,8 @@ def create_gateway_app(
     add_sessions(app, managers.users, sessions)
     add_tokens(app, managers.users, sessions)
     add_deletion(app, managers.users, sessions)
-    add_lists_of_links(app, managers.links, managers.users)
+    regexes = Slots(_SEARCHES, _SEARCHES_EACH, "searches by regular expressions")
+    add_lists_of_links(app, managers.links, managers.users, regexes)
     add_changes_of_links(app, managers.links)
     add_tags(app, managers.links)
     slots = Slots(transfers, _TRANSFERS_EACH)

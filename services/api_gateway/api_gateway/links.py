@@ -8,7 +8,8 @@ from delinkcious.errors import AlreadyExists, FailedPrecondition, Gone, NotFound
 from delinkcious.http.app import RestApp, json_response, no_content
 from delinkcious.http.decode import ANY, JSON, QUERY, reads
 from delinkcious.http.openapi import problems
-from delinkcious.object_model.links import LinkManager
+from delinkcious.http.slots import Slots
+from delinkcious.object_model.links import LinkManager, LinkQuery
 from delinkcious.object_model.users import Identity, Scope, UserManager
 from delinkcious.schemas.links import (
     AddLink,
@@ -27,8 +28,20 @@ from delinkcious.schemas.links import (
 )
 
 
-def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> None:
-    """Adds what reads links. Pages pass through as the bytes that they came in."""
+def add_lists_of_links(
+    app: RestApp, links: LinkManager, users: UserManager, regexes: Slots
+) -> None:
+    """Adds what reads links. Pages pass through as the bytes that they came in.
+
+    Args:
+        regexes: places for searches by regular expressions, which may take long.
+    """
+
+    def page(caller: Identity, query: LinkQuery) -> Response:
+        if query.by_regex:
+            with regexes.one_for(caller.username):
+                return json_response(links.get_links(query).body)
+        return json_response(links.get_links(query).body)
 
     @app.get("/v1/links")
     @authenticated(Scope.LINKS_READ)
@@ -42,7 +55,7 @@ def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> 
         page is `start_token` of the next, with the same filters and order; links added meanwhile
         are neither skipped nor repeated.
         """
-        return json_response(links.get_links(wanted.to_query(caller.username)).body)
+        return page(caller, wanted.to_query(caller.username))
 
     @app.get("/v1/links/lookup")
     @authenticated(Scope.LINKS_READ)
@@ -76,13 +89,13 @@ def add_lists_of_links(app: RestApp, links: LinkManager, users: UserManager) -> 
     @reads(app, LinkFilters, QUERY)
     @app.output(LinksSchema, description="A page of the user's public links.")
     @app.doc(tags=["Links"], operation_id="getLinksOfUser", responses=problems(NotFound))
-    def get_links_of(_caller: Identity, username: str, wanted: LinkFilters) -> Response:
+    def get_links_of(caller: Identity, username: str, wanted: LinkFilters) -> Response:
         """List somebody's public links.
 
         What everybody sees, whoever asks: your own private links are left out, too.
         """
         owner = users.get_user(username).username
-        return json_response(links.get_links(wanted.to_query(owner, public_only=True)).body)
+        return page(caller, wanted.to_query(owner, public_only=True))
 
 
 def add_changes_of_links(app: RestApp, links: LinkManager) -> None:

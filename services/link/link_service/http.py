@@ -1,7 +1,8 @@
 """The REST transport of the link service: decode, call, encode. Only the gateway may call it."""
 
+from contextlib import nullcontext
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from flask import Response
 from pydantic import BaseModel, Field
@@ -11,6 +12,7 @@ from delinkcious.errors import AlreadyExists, FailedPrecondition, Gone, NotFound
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
 from delinkcious.http.decode import ANY, JSON, QUERY, reads
 from delinkcious.http.openapi import problems
+from delinkcious.http.slots import Slots
 from delinkcious.info import version_of
 from delinkcious.object_model.links import MAX_AUTHORS, LinkManager, PublicLink, Visibility
 from delinkcious.object_model.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
@@ -35,6 +37,8 @@ from delinkcious.schemas.links import (
     UpdateLink,
 )
 from link_service.callers import CALLERS
+
+_NO_PLACE: Final = nullcontext()
 
 
 class Owner(BaseModel):
@@ -110,8 +114,13 @@ class RenameTagOf(TagOf):
     new_name: Tag
 
 
-def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
-    """Returns the application that serves a link manager."""
+def create_link_app(manager: LinkManager, auth: MutualAuth, searches: int = 2) -> RestApp:
+    """Returns the application that serves a link manager.
+
+    Args:
+        searches: how many by regular expressions may be worked on at a time. Each may take long,
+            and must leave threads to all others.
+    """
     app = create_app(
         __name__,
         title="Link service",
@@ -119,13 +128,16 @@ def create_link_app(manager: LinkManager, auth: MutualAuth) -> RestApp:
         auth=auth,
         allowed=CALLERS,
     )
+    # The caller is a user's gateway, which sees to it that nobody has more than one.
+    regexes = Slots(searches, searches + 1, "searches by regular expressions")
 
     @app.get("/links")
     @reads(app, GetLinks, QUERY)
     @app.output(LinksSchema)
     def get_links(wanted: GetLinks) -> Response:
         query = wanted.to_query(wanted.username, public_only=wanted.public_only)
-        return json_response(manager.get_links(query).body)
+        with regexes.one_for(wanted.username) if query.by_regex else _NO_PLACE:
+            return json_response(manager.get_links(query).body)
 
     @app.post("/links")
     @reads(app, AddLinkOf, ANY)

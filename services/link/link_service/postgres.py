@@ -32,7 +32,7 @@ from link_service.queries import LINK_JSON, URL_COLUMNS, Statement, page_of_link
 from link_service.search import search_vector
 from link_service.transaction import PostgresLinkTransaction
 
-_REGEX_TIMEOUT: Final = "1s"
+_REGEX_TIMEOUT: Final = "800ms"
 _OWNERS_AT_ONCE: Final = 200
 
 TAGS: Final = """
@@ -137,7 +137,7 @@ class PostgresLinkStore:
     def get_links(self, query: LinkQuery) -> LinkPage:
         statement = page_of_links(query)
         with self._database.connection() as connection:
-            if query.url_regex or query.title_regex or query.description_regex:
+            if query.by_regex:
                 rows = _search(connection, statement)
             else:
                 rows = connection.execute(statement.sql, statement.parameters).fetchall()

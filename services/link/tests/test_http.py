@@ -1,5 +1,7 @@
 """The REST transport: statuses, problem documents, and who may call."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import orjson
@@ -8,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from delinkcious.http.app import RestApp
+from delinkcious.object_model.links import LinkPage, LinkQuery
 from delinkcious.testing.peers import auth_for, calling_as
 from link_service.http import create_link_app
 from link_service.manager import LinkManager
@@ -160,3 +163,35 @@ def test_the_document_has_every_call(app: RestApp) -> None:
         ("/tags", "put"),
         ("/tags", "delete"),
     }
+
+
+def test_searches_by_regular_expressions_leave_threads_to_all_others() -> None:
+    manager = Slow(InMemoryLinkStore(), max_links_per_user=3)
+    app = create_link_app(manager, auth_for("api-gateway"), searches=1)
+
+    def search(username: str) -> int:
+        query = {"username": username, "title_regex": "a"}
+        answer = app.test_client().get("/links", query_string=query, headers=GATEWAY)
+        return answer.status_code
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(search, "alice")
+        assert manager.begun.wait(10)
+        assert search("bob") == 503
+        everything = app.test_client().get("/links", query_string=ALICE, headers=GATEWAY)
+        manager.done.set()
+        assert (first.result(), everything.status_code, search("bob")) == (200, 200, 200)
+
+
+class Slow(LinkManager):
+    """Takes long to search by regular expressions, until `done`."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.begun, self.done = Event(), Event()
+
+    def get_links(self, query: LinkQuery) -> LinkPage:
+        if query.by_regex:
+            self.begun.set()
+            self.done.wait(10)
+        return super().get_links(query)

@@ -167,6 +167,11 @@ class LinkQuery:
     page_size: int = DEFAULT_PAGE_SIZE
 
     @property
+    def by_regex(self) -> bool:
+        """Whether it has regular expressions, with which it may take long."""
+        return bool(self.url_regex or self.title_regex or self.description_regex)
+
+    @property
     def descending(self) -> bool:
         """Whether the greatest come first."""
         if self.order is None:
