@@ -36,6 +36,8 @@ logger = structlog.get_logger()
 
 WsgiApp = Callable[..., Iterable[bytes]]
 
+_MAX_HEAD_BYTES: Final = 80 * 1024
+"""Of addresses Granian takes 64 KiB. It stops reading when it has so much, which may be twice."""
 _LOOK: Final = 0.5
 _LAST_REQUESTS: Final = 0.25
 _TAKING_OVER: Final = 1.0
@@ -79,7 +81,9 @@ class WsgiServer(MTServer):
             blocking_threads_idle_timeout=600,
             backpressure=1024,
             http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=10_000),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=10_000, max_buffer_size=_MAX_HEAD_BYTES
+            ),
             log_enabled=False,
             log_access=False,
         )

@@ -309,3 +309,31 @@ def test_no_query_is_a_fault_of_ours(query: list[tuple[str, str]]) -> None:
 @given(query=st.binary(max_size=50))
 def test_no_query_of_bytes_is_a_fault_of_ours(query: bytes) -> None:
     assert raw(CLIENT, b"name=" + query).status_code in {200, 400}
+
+
+@pytest.mark.parametrize("levels", [33, 1000, 100_000, 500_000])
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_json_may_be_nested_so_deep_and_no_deeper(
+    client: FlaskClient, levels: int, opening: bytes, closing: bytes
+) -> None:
+    def nested(levels: int) -> Any:
+        body = b'{"name":"a","extra":' + opening * levels + b"0" + closing * levels + b"}"
+        return client.post("/json", data=body[:MAX_BODY_BYTES], content_type="application/json")
+
+    assert nested(31).status_code == 200
+    answer = nested(levels)
+    assert answer.status_code == 400
+    assert answer.json["errors"][0]["field"] == "body"
+
+
+def test_json_may_be_as_wide_as_it_likes(client: FlaskClient) -> None:
+    body = {"name": "a", "extra": [[number] for number in range(10_000)]}
+    assert client.post("/json", json=body).status_code == 200
+
+
+def test_there_may_be_only_so_many_parameters(client: FlaskClient) -> None:
+    few, many = "&".join(["a"] * 990), "&".join(["a"] * 1001)
+    assert client.get(f"/query?name=x&{few}").status_code == 200
+    assert client.get(f"/query?{many}").status_code == 400
+    assert client.post("/any", data=f"name=x&{few}", content_type=FORM).status_code == 200
+    assert client.post("/any", data="a&" * 400_000, content_type=FORM).status_code == 400

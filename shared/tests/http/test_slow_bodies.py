@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from textwrap import dedent
 from threading import Semaphore
@@ -152,6 +153,21 @@ def test_who_sends_steadily_is_waited_for(port: int) -> None:
             connection.sendall(body[at : at + PIECE])
         assert monotonic() - began > SLOWEST
         assert b"200 OK" in answer(connection)
+
+
+def status_of(port: int, head: str) -> str:
+    with connect(port, "127.0.0.1") as connection:
+        with suppress(ConnectionError):  # it need not read what it refuses
+            connection.sendall(head.encode())
+        return connection.recv(4096).decode().split()[1]
+
+
+def test_what_comes_before_a_body_is_limited(port: int) -> None:
+    assert status_of(port, f"GET /?{'x' * 30_000} HTTP/1.1\r\nHost: a\r\n\r\n") == "200"
+    assert status_of(port, f"GET /?{'x' * 70_000} HTTP/1.1\r\nHost: a\r\n\r\n") == "414"
+    headers = "".join(f"X-{number}: y\r\n" for number in range(101))
+    assert status_of(port, f"GET / HTTP/1.1\r\nHost: a\r\n{headers}\r\n") == "431"
+    assert status_of(port, f"GET / HTTP/1.1\r\nHost: a\r\nX: {'y' * 200_000}\r\n\r\n") == "431"
 
 
 class Dripping:
