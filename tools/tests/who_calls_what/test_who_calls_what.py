@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from api_gateway.testing import Failing
+from delinkcious.auth import CALLER_TOKEN_HEADER
 from delinkcious.errors import Unavailable
 from delinkcious.http.app import RestApp
 from delinkcious.http.slots import Slots
 from delinkcious.news.v1 import news_pb2
-from delinkcious.testing.peers import auth_for, calling_as
+from delinkcious.testing.peers import auth_for, calling_as, token_of
+from delinkcious.testing.serving_grpc import serving_grpc
 from link_checker.http import create_function_app
 from link_service.http import create_link_app
 from link_service.transfers import add_transfers
@@ -93,6 +96,28 @@ def test_a_call_is_for_its_callers_alone(service: Service) -> None:
             answer = http.open(path, method=method, headers=calling_as(peer))
             assert (answer.status_code == 403) == (peer not in callers), f"{peer}: {call}"
             assert answer.status_code != 401
+
+
+def test_a_grpc_method_is_for_its_callers_alone() -> None:
+    nothing: Any = Failing(Unavailable("It is away."))
+    service = news_grpc_service(nothing)
+    with (
+        serving_grpc(service, auth=auth_for(*PEERS)) as address,
+        grpc.insecure_channel(str(address)) as channel,
+    ):
+        for method, callers in callers_of(NEWS).items():
+            call: Any = channel.unary_stream(f"/{service.name}/{method}")  # what answers once, too
+
+            def status(who: str, call: Any = call) -> grpc.StatusCode:
+                token = (CALLER_TOKEN_HEADER.lower(), token_of(who))
+                with pytest.raises(grpc.RpcError) as refused:
+                    list(call(b"", metadata=[token], timeout=5))
+                found: grpc.StatusCode = refused.value.code()
+                return found
+
+            assert status("a stranger") is grpc.StatusCode.UNAUTHENTICATED
+            denied = {who for who in PEERS if status(who) is grpc.StatusCode.PERMISSION_DENIED}
+            assert denied == set(PEERS) - set(callers), method
 
 
 def test_every_call_has_a_caller_and_those_share_a_secret() -> None:
