@@ -150,7 +150,7 @@ class BackgroundBroker:
             async with asyncio.timeout(_LAST_EVENTS):
                 while len(self._buffer):
                     await self._publish_batch()
-        await self._broker.close()
+        await self._broker.close(drain=False)  # what was acknowledged needs it not
 
     async def _listen(self) -> None:
         previous: Connection | None = None

@@ -193,16 +193,21 @@ class Broker:
         """Begins to connect, and does not wait for it."""
         self._keeper = asyncio.create_task(self._keep_connected())
 
-    async def close(self) -> None:
-        """Sends what is buffered and disconnects; the broker cannot be opened again."""
+    async def close(self, *, drain: bool = True) -> None:
+        """Disconnects; the broker cannot be opened again.
+
+        Args:
+            drain: first send what is buffered, which takes some seconds if the broker hangs.
+        """
         self._closing.set()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         connection, self._current = self._current, None
         if connection is not None:
-            with suppress(*CONNECTION_ERRORS):
-                await connection.client.drain()
+            if drain:
+                with suppress(*CONNECTION_ERRORS):
+                    await connection.client.drain()
             await abandon(connection.client)
             self._set_state(None, "closed")
             logger.info("broker_disconnected", url=self._url)

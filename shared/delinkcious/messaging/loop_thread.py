@@ -10,6 +10,7 @@ from delinkcious.errors import Unavailable
 
 T = TypeVar("T")
 
+_CANCELLING: Final = 1
 _STOPPING: Final = 2
 
 
@@ -62,5 +63,9 @@ class LoopThread:
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
+        if left := asyncio.all_tasks(loop):
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.wait(left, timeout=_CANCELLING))
     finally:
         loop.close()

@@ -66,9 +66,7 @@ async def _end_all() -> None:
     await asyncio.sleep(0.01)  # transports close in the turns that follow
 
 
-async def _listen(
-    kind: Kind, address: Address, server: Address, files: TlsFiles
-) -> asyncio.Server:
+async def _listen(kind: Kind, address: Address, server: Address, files: TlsFiles) -> asyncio.Server:
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Cancelled at the end: asyncio would complain of a task that says so.
         with suppress(*_BROKEN, asyncio.CancelledError):

@@ -1,8 +1,11 @@
 """The broker in the background of processes that serve with threads."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Iterator
 from functools import partial
+from time import monotonic
 
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -160,6 +163,21 @@ class TestBackgroundBroker:
             broker.publish_soon(event(number))
         broker.close()
         assert stored(nats_address.port) == 150
+
+    def test_a_broker_that_hangs_does_not_hold_up_the_end(
+        self, nats_process: RunningServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("delinkcious.messaging.background._LAST_EVENTS", 0.2)
+        broker, before = background(nats_process.server.port), dropped("closed")
+        broker.start()
+        wait_until(lambda: broker.connected)
+        os.kill(nats_process.pid, signal.SIGSTOP)
+        broker.publish_soon(event())
+        began = monotonic()
+        broker.close()
+        os.kill(nats_process.pid, signal.SIGCONT)
+        assert monotonic() - began < 2
+        assert dropped("closed") - before == 1
 
     def test_after_a_loss_it_listens_again_tells_so_and_publishes_what_waited(
         self, started: Started, nats_process: RunningServer
