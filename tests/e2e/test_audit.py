@@ -76,6 +76,7 @@ def test_a_failed_login_is_seen_by_whose_it_was(stack: Stack) -> None:
         ("link-manager", "GET /links"),
         ("social-graph-manager", "POST /follow"),
         ("user-manager", "GET /audit"),
+        ("link-checker", "POST /"),
         ("news-manager", "delinkcious.news.v1.News/GetNews"),
     ],
 )
@@ -92,17 +93,38 @@ def test_a_call_that_a_service_refuses_is_recorded(stack: Stack, service: str, c
             news_pb2_grpc.NewsStub(channel).GetNews(news_pb2.GetNewsRequest(), timeout=10)
         assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
-    def recorded() -> bool:
-        with psycopg.connect(database_of(stack, "user_manager")) as connection:
-            found = connection.execute(
-                "SELECT FROM audit WHERE action = 'call_refused' AND outcome = 'refused'"
-                " AND username IS NULL AND address = '127.0.0.1' AND service = %s"
-                " AND details ->> 'call' = %s",
-                [service, call],
-            )
-            return found.rowcount > 0
+    where = "outcome = 'refused' AND address = '127.0.0.1' AND details ->> 'call' = %s"
+    wait_until(lambda: nobodys(stack, "call_refused", service, where, call), 15)
 
-    wait_until(recorded, 15)
+
+@pytest.mark.parametrize(
+    ("service", "setting", "content", "new"),
+    [
+        ("link-manager", "max_links_per_user", "max_links_per_user: 99999\n", "99999"),
+        ("api-gateway", "limits.checks", "limits: {checks: 599/minute}\n", "599/minute"),
+    ],
+)
+def test_a_limit_that_changes_is_recorded(
+    stack: Stack, service: str, setting: str, content: str, new: str
+) -> None:
+    file = stack.folder / "live" / f"{service}.yaml"
+    before = file.read_text()
+    file.write_text(content)
+    try:
+        where = "details ->> 'setting' = %s AND details ->> 'new' = %s"
+        wait_until(lambda: nobodys(stack, "limits_changed", service, where, setting, new), 15)
+    finally:
+        file.write_text(before)
+
+
+def nobodys(stack: Stack, action: str, service: str, where: str, *values: str) -> bool:
+    """Tells whether the trail has an entry that concerns no account."""
+    statement = f"""
+        SELECT FROM audit
+        WHERE action = %s AND service = %s AND username IS NULL AND {where}
+    """
+    with psycopg.connect(database_of(stack, "user_manager")) as connection:
+        return connection.execute(statement.encode(), [action, service, *values]).rowcount > 0
 
 
 def test_with_the_account_its_trail_is_gone(stack: Stack, user: User) -> None:

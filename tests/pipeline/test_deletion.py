@@ -123,6 +123,7 @@ class Platform:
         follows = "SELECT FROM follows WHERE %s IN (followed, follower)"
         found["follows"] = self.count("social_graph", follows, username)
         found["accounts"] = self.count("user", "SELECT FROM accounts WHERE username = %s", username)
+        found["audit"] = self.count("user", "SELECT FROM audit WHERE username = %s", username)
         orphans = "SELECT FROM urls u WHERE NOT EXISTS (SELECT FROM links WHERE url_id = u.id)"
         found["urls"] = self.count("link", orphans)
         for key in self.feeds.scan_iter(f"*:*{username}*"):

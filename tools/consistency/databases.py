@@ -104,6 +104,7 @@ OWNED: Final = (
     ("link_manager", "collections", "username"),
     ("link_manager", "tombstones", "username"),
     ("link_manager", "imports", "username"),
+    ("user_manager", "audit", "username"),
     ("social_graph_manager", "follows", "follower"),
     ("social_graph_manager", "follows", "followed"),
 )
@@ -134,5 +135,5 @@ def _strangers(databases: Mapping[str, str]) -> Iterator[str]:
         )
         with psycopg.connect(databases[database]) as connection:
             for (name,) in connection.execute(names):
-                if name not in known:
+                if name is not None and name not in known:
                     yield f"{database}: {table} has rows of {name}, who has no account"
