@@ -14,6 +14,7 @@ from pathlib import Path
 from delinkcious.testing.embedded import CannotPrepare
 from delinkcious.testing.privileges import RootRefused
 from tools.local_stack import leftovers, live
+from tools.local_stack.certificates import Certificates
 from tools.local_stack.console import Console
 from tools.local_stack.credentials import Credentials
 from tools.local_stack.environment import Environments, GitHubSecretMissing, github
@@ -27,7 +28,7 @@ _MINE_TO_GIVE = ("GITHUB_CLIENT_SECRET", "PORT", "MANAGEMENT_PORT")
 """Variables that only some processes may see, or that each gets a value of its own for."""
 
 _CONTENTS = (
-    *("postgres", "redis", "nats", "identity-provider", "secrets", "live", "logs"),
+    *("postgres", "redis", "nats", "identity-provider", "secrets", "tls", "live", "logs"),
     *("supervisord.conf", "supervisor.pid", "supervisor.sock", "stack.json", "pids.json", "lock"),
 )
 """What a stack makes in its folder. Nothing else there is deleted: the folder may be anyone's."""
@@ -72,18 +73,36 @@ def _run(directory: Path) -> int:
     live.prepare(directory, layout.services)
     for name in _MINE_TO_GIVE:
         os.environ.pop(name, None)
-    environments = Environments(directory, layout, credentials, application)
+    certificates = _certificates(directory, layout)
+    environments = Environments(directory, layout, credentials, application, certificates)
     return 0 if run(compose(layout, credentials, environments), console) else 1
 
 
 def _layout(environment: Mapping[str, str]) -> Layout:
+    layout = Layout(tls=_encrypts(environment))
     match environment.get("DELINKCIOUS_PORTS") or "default":
         case "default":
-            return Layout()
+            return layout
         case "free":
-            return Layout().on_free_ports()
+            return layout.on_free_ports()
         case other:
             raise WrongSetting(f"DELINKCIOUS_PORTS is {other!r}: use free, or leave it unset")
+
+
+def _encrypts(environment: Mapping[str, str]) -> bool:
+    match environment.get("DELINKCIOUS_TLS") or "false":
+        case "true" | "false" as said:
+            return said == "true"
+        case other:
+            raise WrongSetting(f"DELINKCIOUS_TLS is {other!r}: use true, or leave it unset")
+
+
+def _certificates(directory: Path, layout: Layout) -> Certificates | None:
+    if not layout.tls:
+        return None
+    certificates = Certificates(directory / "tls")
+    certificates.prepare(layout.services)
+    return certificates
 
 
 def _clean(directory: Path) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.local_stack.layout import TALKS_WITH
+from tools.local_stack.layout import SERVICES, TALKS_WITH, Service
 from tools.local_stack.whole import write_whole
 
 
@@ -22,17 +22,24 @@ class Credentials:
         for path in (self.postgres_password, self.redis_password, self.gateway_key):
             _keep_or_make(path)
         _keep_or_make(self.github_secret)
+        for service in SERVICES:
+            for store in service.stores:
+                _keep_or_make(self.password(service, store))
         if not all(self._share_a_secret(one, other) for one, other in TALKS_WITH):
             self._make_mutual_auth()
 
+    def password(self, service: Service, store: str) -> Path:
+        """The password by which a service enters one of its stores, and nobody else does."""
+        return self.directory / f"{store}-password-{service.name}"
+
     @property
     def postgres_password(self) -> Path:
-        """The password of the services' PostgreSQL user."""
+        """The password of PostgreSQL's administrator."""
         return self.directory / "postgres-password"
 
     @property
     def redis_password(self) -> Path:
-        """The password of Redis."""
+        """The password of Redis's administrator."""
         return self.directory / "redis-password"
 
     @property

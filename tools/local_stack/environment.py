@@ -10,13 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.local_stack.certificates import Certificates
 from tools.local_stack.credentials import Credentials
+from tools.local_stack.database import ADMINISTRATOR_PASSWORD
 from tools.local_stack.layout import (
     API_GATEWAY,
+    DATABASE,
     IDENTITY_PROVIDER,
     LINK,
     LINK_CHECKER,
+    NATS,
     NEWS,
+    OWNER,
+    REDIS,
     SOCIAL_GRAPH,
     USER,
     Layout,
@@ -30,6 +36,7 @@ GRACE_PERIOD = 10
 
 LOCAL_CLIENT_ID = "delinkcious-local"
 
+_REDISES = {NEWS.name: "NEWS_MANAGER_REDIS", API_GATEWAY.name: "API_GATEWAY_REDIS"}
 _DATABASES = {LINK.name: "LINK_DB", SOCIAL_GRAPH.name: "SOCIAL_GRAPH_DB", USER.name: "USER_DB"}
 
 _LIMITS = {
@@ -91,6 +98,19 @@ class Environments:
     layout: Layout
     credentials: Credentials
     github: GitHub | None = None
+    certificates: Certificates | None = None
+
+    def of_migration(self, service: Service) -> dict[str, str]:
+        """The same for what makes a service's database, as the role to which that belongs."""
+        prefix = _DATABASES[service.name]
+        return {
+            **self.of(service, None),
+            f"{prefix}_OWNER_USER": f"{_role(service)}_owner",
+            f"{prefix}_OWNER_PASSWORD_FILE": str(self.credentials.password(service, OWNER)),
+            "LOCAL_POSTGRES_HOST": HOST,
+            "LOCAL_POSTGRES_PORT": str(self.layout.servers.postgres),
+            ADMINISTRATOR_PASSWORD: str(self.credentials.postgres_password),
+        }
 
     def of(self, service: Service, management_port: int | None) -> dict[str, str]:
         """The variables of one process, beside those that the stack itself was started with."""
@@ -98,8 +118,10 @@ class Environments:
             **self._common(service, management_port),
             **self._addresses(),
             **self._own(service),
+            **self._broker(service),
             **self._live(service),
             **self._mutual_auth(service),
+            **self._tls(service),
         }
 
     def _common(self, service: Service, management_port: int | None) -> dict[str, str]:
@@ -113,22 +135,23 @@ class Environments:
 
     def _addresses(self) -> dict[str, str]:
         ports = self.layout.servers
+        redis = ports.redis_tls if self.certificates else ports.redis
         return {
             **_address("LINK_MANAGER", self.layout.port(LINK)),
             **_address("SOCIAL_GRAPH_MANAGER", self.layout.port(SOCIAL_GRAPH)),
             **_address("USER_MANAGER", self.layout.port(USER)),
             **_address("NEWS_MANAGER", self.layout.port(NEWS)),
-            **_address("NEWS_MANAGER_REDIS", ports.redis),
-            **_address("API_GATEWAY_REDIS", ports.redis),
+            **_address("NEWS_MANAGER_REDIS", redis),
+            **_address("API_GATEWAY_REDIS", redis),
             **_address("NATS_CLUSTER", ports.nats),
         }
 
     def _own(self, service: Service) -> dict[str, str]:
         """What only this service is told."""
         if service.name in _DATABASES:
-            return self._database(_DATABASES[service.name])
+            return self._database(service, _DATABASES[service.name])
         if service.name == NEWS.name:
-            return {"NEWS_MANAGER_REDIS_PASSWORD_FILE": str(self.credentials.redis_password)}
+            return self._redis(service)
         if service.name == LINK_CHECKER.name:
             return {
                 "LINK_CHECKER_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
@@ -139,7 +162,7 @@ class Environments:
         if service.name == API_GATEWAY.name:
             return {
                 "SECRET_KEY_FILE": str(self.credentials.gateway_key),
-                "API_GATEWAY_REDIS_PASSWORD_FILE": str(self.credentials.redis_password),
+                **self._redis(service),
                 **{name: os.environ.get(name) or limit for name, limit in _LIMITS.items()},
                 **self._login(),
             }
@@ -147,12 +170,35 @@ class Environments:
             return self._identity_provider()
         raise LookupError(service.name)
 
-    def _database(self, prefix: str) -> dict[str, str]:
+    def _database(self, service: Service, prefix: str) -> dict[str, str]:
+        ports = self.layout.servers
         return {
-            **_address(prefix, self.layout.servers.postgres),
-            f"{prefix}_USER": "postgres",
-            f"{prefix}_PASSWORD_FILE": str(self.credentials.postgres_password),
+            **_address(prefix, ports.postgres_tls if self.certificates else ports.postgres),
+            f"{prefix}_USER": _role(service),
+            f"{prefix}_PASSWORD_FILE": str(self.credentials.password(service, DATABASE)),
         }
+
+    def _redis(self, service: Service) -> dict[str, str]:
+        prefix = _REDISES[service.name]
+        return {
+            f"{prefix}_USER": service.name,
+            f"{prefix}_PASSWORD_FILE": str(self.credentials.password(service, REDIS)),
+        }
+
+    def _broker(self, service: Service) -> dict[str, str]:
+        if NATS not in service.stores:
+            return {}
+        return {
+            "NATS_CLUSTER_USER": service.name,
+            "NATS_CLUSTER_PASSWORD_FILE": str(self.credentials.password(service, NATS)),
+        }
+
+    def _tls(self, service: Service) -> dict[str, str]:
+        if self.certificates is None:
+            return {}
+        prefixes = [_DATABASES.get(service.name), _REDISES.get(service.name)]
+        prefixes += ["NATS_CLUSTER"] if NATS in service.stores else []
+        return self.certificates.settings(service, filter(None, prefixes))
 
     def _login(self) -> dict[str, str]:
         if self.github:
@@ -182,6 +228,11 @@ class Environments:
     def _mutual_auth(self, service: Service) -> dict[str, str]:
         file = self.credentials.mutual_auth(service.name)
         return {"MUTUAL_AUTH_FILE": str(file)} if file.exists() else {}
+
+
+def _role(service: Service) -> str:
+    """A service's role in its database, and the name of that."""
+    return service.name.replace("-", "_")
 
 
 def _address(prefix: str, port: int) -> dict[str, str]:

@@ -6,6 +6,9 @@ from typing import Self
 
 from delinkcious.testing.waiting import free_port
 
+DATABASE, OWNER, REDIS, NATS = "database", "database-owner", "redis", "nats"
+_MIGRATED = (DATABASE, OWNER, NATS)
+
 
 @dataclass(frozen=True)
 class Service:
@@ -17,6 +20,8 @@ class Service:
     management_port: int | None = None
     worker_management_port: int | None = None
     migrates: bool = False
+    stores: tuple[str, ...] = ()
+    """What it enters with a password of its own."""
 
     def on_free_ports(self) -> Self:
         """The same service on ports nobody uses."""
@@ -44,6 +49,8 @@ class ServerPorts:
     redis: int = 16379
     nats: int = 14222
     nats_monitoring: int = 18222
+    postgres_tls: int = 15433
+    redis_tls: int = 16380
 
     def on_free_ports(self) -> Self:
         """The same servers on ports nobody uses."""
@@ -55,15 +62,19 @@ class ServerPorts:
             yield getattr(self, field.name), field.name.replace("_", " ")
 
 
-LINK = Service("link-manager", "link_service", 8080, 18080, 18081, migrates=True)
+LINK = Service("link-manager", "link_service", 8080, 18080, 18081, migrates=True, stores=_MIGRATED)
 SOCIAL_GRAPH = Service(
-    "social-graph-manager", "social_graph_service", 9090, 19090, 19091, migrates=True
+    *("social-graph-manager", "social_graph_service", 9090, 19090, 19091),
+    migrates=True,
+    stores=_MIGRATED,
 )
-USER = Service("user-manager", "user_service", 7070, 17070, 17071, migrates=True)
-NEWS = Service("news-manager", "news_service", 6060, 16060, 16061)
-LINK_CHECKER = Service("link-checker", "link_checker", 8070, 18070, 18071)
-API_GATEWAY = Service("api-gateway", "api_gateway", 5000, 15000)
+USER = Service("user-manager", "user_service", 7070, 17070, 17071, migrates=True, stores=_MIGRATED)
+NEWS = Service("news-manager", "news_service", 6060, 16060, 16061, stores=(REDIS, NATS))
+LINK_CHECKER = Service("link-checker", "link_checker", 8070, 18070, 18071, stores=(NATS,))
+API_GATEWAY = Service("api-gateway", "api_gateway", 5000, 15000, stores=(REDIS, NATS))
 IDENTITY_PROVIDER = Service("identity-provider", "tools.identity_provider", 8090)
+
+SERVICES = (LINK, SOCIAL_GRAPH, USER, NEWS, LINK_CHECKER, API_GATEWAY, IDENTITY_PROVIDER)
 
 TALKS_WITH = (
     (API_GATEWAY.name, LINK.name),
@@ -82,10 +93,10 @@ TALKS_WITH = (
 class Layout:
     """Everything of one local stack, and where it listens."""
 
-    services: tuple[Service, ...] = (
-        *(LINK, SOCIAL_GRAPH, USER, NEWS, LINK_CHECKER, API_GATEWAY, IDENTITY_PROVIDER),
-    )
+    services: tuple[Service, ...] = SERVICES
     servers: ServerPorts = ServerPorts()
+    tls: bool = False
+    """Whether everything that the services say to each other and to the servers is encrypted."""
 
     def on_free_ports(self) -> Self:
         """The same stack beside another one."""
@@ -105,10 +116,13 @@ class Layout:
 
     def url(self, service: Service) -> str:
         """Where a service that speaks HTTP is found in this layout."""
-        return f"http://127.0.0.1:{self.port(service)}"
+        scheme = "https" if self.tls and service.name != IDENTITY_PROVIDER.name else "http"
+        return f"{scheme}://127.0.0.1:{self.port(service)}"
 
     def ports(self) -> Iterator[tuple[int, str]]:
         """All ports it needs, and for what."""
-        yield from self.servers.ports()
+        for port, purpose in self.servers.ports():
+            if self.tls or not purpose.endswith(" tls"):
+                yield port, purpose
         for service in self.services:
             yield from service.ports()

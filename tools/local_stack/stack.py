@@ -5,10 +5,36 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from delinkcious.testing.embedded import EmbeddedNats, EmbeddedPostgres, EmbeddedRedis, Server
+from delinkcious.testing.embedded import (
+    EmbeddedNats,
+    EmbeddedPostgres,
+    EmbeddedRedis,
+    RedisUser,
+    Server,
+)
+from tools.local_stack.certificates import STORES, Certificates, TlsRelay
 from tools.local_stack.credentials import Credentials
 from tools.local_stack.environment import GRACE_PERIOD, Environments
-from tools.local_stack.layout import API_GATEWAY, Layout, Service
+from tools.local_stack.layout import (
+    API_GATEWAY,
+    NATS,
+    NEWS,
+    REDIS,
+    SERVICES,
+    Layout,
+    Service,
+)
+
+_NEWS_KEYS = (
+    *("feed:*", "timeline:*", "follow:*", "following:*", "link:*", "event:*", "purge:*"),
+    *("popular", "began", "deleted"),
+)
+_COMMANDS = "+@all -@admin -@dangerous +client|setname +client|setinfo"
+REDIS_RULES = (
+    (NEWS, f"{' '.join(f'~{key}' for key in _NEWS_KEYS)} resetchannels &news {_COMMANDS}"),
+    (API_GATEWAY, f"~delinkcious-limits:* resetchannels {_COMMANDS}"),
+)
+"""What each service may do in Redis, on keys of its own."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +89,57 @@ def compose(layout: Layout, credentials: Credentials, environments: Environments
     return Stack(
         directory=directory,
         gateway=layout.url(API_GATEWAY),
-        servers=_servers(directory, layout, credentials),
-        migrations=tuple(_program(service, "migrate", environments) for service in migrating),
+        servers=_servers(directory, layout, credentials, environments.certificates),
+        migrations=tuple(_migration(service, environments) for service in migrating),
         services=tuple(_programs(layout, environments)),
     )
 
 
-def _servers(directory: Path, layout: Layout, credentials: Credentials) -> tuple[Server, ...]:
+def _servers(
+    directory: Path, layout: Layout, credentials: Credentials, certificates: Certificates | None
+) -> tuple[Server, ...]:
     ports = layout.servers
+
+    def password(service: Service, store: str) -> str:
+        return credentials.password(service, store).read_text()
+
+    tls = certificates.files(STORES) if certificates else None
+    relays = (
+        (
+            TlsRelay("postgres", ports.postgres_tls, ports.postgres, tls),
+            TlsRelay("redis", ports.redis_tls, ports.redis, tls),
+        )
+        if tls
+        else ()
+    )
+    users = {user.name: password(user, NATS) for user in SERVICES if NATS in user.stores}
     return (
         EmbeddedPostgres(
             directory / "postgres", ports.postgres, credentials.postgres_password.read_text()
         ),
-        EmbeddedRedis(directory / "redis", ports.redis, credentials.redis_password.read_text()),
-        EmbeddedNats(directory / "nats", ports.nats, ports.nats_monitoring),
+        EmbeddedRedis(
+            directory / "redis",
+            ports.redis,
+            credentials.redis_password.read_text(),
+            users={
+                service.name: RedisUser(password(service, REDIS), rules)
+                for service, rules in REDIS_RULES
+            },
+        ),
+        EmbeddedNats(directory / "nats", ports.nats, ports.nats_monitoring, users, tls),
+        *relays,
+    )
+
+
+def _migration(service: Service, environments: Environments) -> Program:
+    environment = environments.of_migration(service)
+    (owner,) = (name for name in environment if name.endswith("_OWNER_USER"))
+    command = [sys.executable, "-m", "tools.local_stack.database", service.module]
+    return Program(
+        name=service.name,
+        role="migrate",
+        command=[*command, owner.removesuffix("_OWNER_USER")],
+        environment=environment,
     )
 
 

@@ -31,8 +31,11 @@ class CannotPrepare(RuntimeError):
 class Server(Protocol):
     """A server that can be run from its own folder."""
 
-    name: ClassVar[str]
     stop_signal: ClassVar[signal.Signals]
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
     @property
     def port(self) -> int:

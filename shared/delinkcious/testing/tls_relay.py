@@ -3,12 +3,11 @@
 It speaks with clients as those servers do when they are built with TLS, asks each for a certificate
 of its CA, and passes on to the server unencrypted, on the loopback interface.
 
-As a program: ``python -m delinkcious.testing.tls_relay postgres 127.0.0.1:15433 127.0.0.1:15432``,
-with the certificates in the variables of `certificates.tls_settings`.
+As a program: ``python -m delinkcious.testing.tls_relay postgres 127.0.0.1:15433 127.0.0.1:15432
+ca.pem relay.pem relay.key``.
 """
 
 import asyncio
-import os
 import ssl
 import struct
 import sys
@@ -121,8 +120,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
-async def _run(kind: Kind, address: Address, server: Address) -> None:
-    files = TlsFiles(*(Path(os.environ[f"TLS_{part}_FILE"]) for part in ("CA", "CERT", "KEY")))
+async def _run(kind: Kind, address: Address, server: Address, files: TlsFiles) -> None:
     async with await _listen(kind, address, server, files) as listener:
         await listener.serve_forever()
 
@@ -135,4 +133,6 @@ def _address(text: str) -> Address:
 if __name__ == "__main__":
     given: Kind = "postgres" if sys.argv[1] == "postgres" else "redis"
     with suppress(KeyboardInterrupt):
-        asyncio.run(_run(given, *map(_address, sys.argv[2:4])))
+        certificates = TlsFiles(*map(Path, sys.argv[4:7]))
+        listening, served = map(_address, sys.argv[2:4])
+        asyncio.run(_run(given, listening, served, certificates))
