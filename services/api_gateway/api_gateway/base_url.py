@@ -1,8 +1,13 @@
 """How browsers and feed readers reach the gateway: as it was told, or as the request says."""
 
+from typing import Final
+from urllib.parse import urlsplit
+
 from flask import request
 
 from delinkcious.errors import InvalidArgument
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def base_url(public_url: str) -> str:
@@ -22,3 +27,10 @@ def base_url(public_url: str) -> str:
 def is_secure(public_url: str) -> bool:
     """Tells whether browsers reach us over https, as far as we know. See `base_url`."""
     return public_url.startswith("https:") if public_url else request.scheme == "https"
+
+
+def origin(public_url: str) -> str:
+    """Returns what browsers call it in `Origin` (RFC 6454, section 6.2). See `base_url`."""
+    url = urlsplit(base_url(public_url).lower())
+    host = url.netloc.removesuffix(f":{_DEFAULT_PORTS.get(url.scheme, '')}")
+    return f"{url.scheme}://{host}"

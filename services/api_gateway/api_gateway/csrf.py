@@ -21,7 +21,7 @@ from urllib.parse import parse_qs
 from flask import Response, g, request
 from pydantic import BaseModel
 
-from api_gateway.base_url import base_url
+from api_gateway.base_url import origin
 from api_gateway.policy import authenticated
 from delinkcious.errors import PermissionDenied
 from delinkcious.http.app import RestApp, json_response
@@ -97,8 +97,8 @@ def _is_from_here(environ: Mapping[str, str], public_url: str) -> bool:
     """Tells whether the browser says nothing to the contrary."""
     if site := environ.get("HTTP_SEC_FETCH_SITE"):
         return site == "same-origin"
-    if origin := environ.get("HTTP_ORIGIN"):
-        return origin == base_url(public_url)
+    if said := environ.get("HTTP_ORIGIN"):
+        return said == origin(public_url)
     return True
 
 

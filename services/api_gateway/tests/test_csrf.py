@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_gateway.app import Managers, create_gateway_app
+from api_gateway.base_url import origin
 from api_gateway.cookies import LoginCookie
 from api_gateway.csrf import is_token_for, token_for
 from api_gateway.sessions import Sessions
@@ -158,6 +159,14 @@ def test_on_https_only_the_cookie_counts_that_no_other_host_can_set(
     assert behind.send("GET", "/v1/me", {}) == 200
     assert behind.save(OURS | {"Origin": "http://localhost"}) == 403
     assert behind.save(OURS | {"Origin": url}) == 201
+
+
+@pytest.mark.parametrize(
+    "public_url", ["https://Links.example:443", "https://links.example", "https://links.example/a"]
+)
+def test_our_origin_is_what_browsers_call_it(public_url: str) -> None:
+    assert origin(public_url) == "https://links.example"
+    assert origin("http://[::1]:5000") == "http://[::1]:5000"
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
