@@ -1,20 +1,29 @@
 """Limits counted in Redis, for all processes."""
 
+from pathlib import Path
+
 import pytest
 import redis
+from limits import RateLimitItem
+from prometheus_client import REGISTRY
 
 from api_gateway.limits import rate
 from api_gateway.limits_counters import Counters, CountersAway, redis_storage
 from api_gateway.limits_leases import Leases, Spent
 from delinkcious.redis import RedisAddress
 from delinkcious.testing.addresses import RedisAddress as Server
-from delinkcious.testing.waiting import free_port
+from delinkcious.testing.embedded import EmbeddedRedis
+from delinkcious.testing.running import running
+from delinkcious.testing.waiting import free_port, wait_until
+from tools.local_stack.layout import API_GATEWAY
+from tools.local_stack.stack import REDIS_RULES
 
 KEY = b"k" * 100
 
 
-def counters(address: Server) -> Counters:
-    return Counters(redis_storage(RedisAddress(address.host, address.port, address.password)), KEY)
+def counters(address: Server, user: str = "", password: str = "") -> Counters:
+    redis = RedisAddress(address.host, address.port, password or address.password, user)
+    return Counters(redis_storage(redis), KEY)
 
 
 @pytest.mark.integration
@@ -59,3 +68,51 @@ def test_a_redis_that_is_not_there_is_not_waited_for() -> None:
         gone.take(rate("10/hour"), "user", "alice", 1)
     with pytest.raises(CountersAway):
         gone.check()
+
+
+@pytest.mark.integration
+def test_it_gets_by_with_what_the_local_stack_lets_it_do(redis_address: Server) -> None:
+    rules = dict(REDIS_RULES)[API_GATEWAY].split()
+    limit = rate("5/second")
+    with redis.Redis.from_url(redis_address.url) as admin:
+        admin.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">word", *rules)
+        try:
+            allowed = counters(redis_address, "limited", "word")
+            allowed.check()
+            assert allowed.take(limit, "user", "alice", 5).taken == 5
+            wait_until(lambda: allowed.take(limit, "user", "alice", 1).taken == 1)  # a window later
+        finally:
+            admin.execute_command("ACL", "DELUSER", "limited")
+
+
+def _spends(leases: Leases, limit: RateLimitItem) -> bool:
+    try:
+        leases.spend("user", limit, "alice")
+    except Spent:
+        return False
+    return True
+
+
+def _is_open() -> bool:
+    return REGISTRY.get_sample_value("delinkcious_rate_limits_open") == 1
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("limit", [rate("5/hour"), rate("500/hour")], ids=["exact", "leased"])
+def test_while_redis_is_down_nobody_is_limited_and_then_all_are_again(
+    limit: RateLimitItem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api_gateway.limits_leases._PROBE", 0.05)
+    server = EmbeddedRedis(tmp_path / "redis", free_port(), "secret", durable=False)
+    with running(server, tmp_path / "log") as process:
+        leases = Leases(counters(server.address))
+        leases.start()
+        while _spends(leases, limit):
+            continue
+        process.kill()
+        wait_until(lambda: _spends(leases, rate("6/hour")) and _is_open())
+        assert all(_spends(leases, limit) for _ in range(2 * limit.amount))
+        process.start()
+        wait_until(lambda: not _is_open())
+        spent = sum(_spends(leases, limit) for _ in range(2 * limit.amount))
+        assert 0.9 * limit.amount <= spent <= limit.amount
