@@ -14,7 +14,7 @@ class Documented:
     """Adds to what the OpenAPI document says of a field, and checks nothing itself.
 
     For rules that are checked elsewhere. Those that JSON Schema cannot tell get a ``format`` of our
-    own, which whoever makes up requests can know (ADR-0036).
+    own, which whoever makes up requests can know (ADR-0045).
     """
 
     format: str | None = None
