@@ -185,7 +185,7 @@ class Live(Generic[T]):
         VALID.set(1)
         READINGS.labels("applied").inc()
         changes = list(_changes(_plain(self.current), _plain(settings)))
-        self.current = settings
+        self.current = _renewed(self.current, settings)
         for change in changes:
             logger.info("live_setting_changed", setting=change.name, old=change.old, new=change.new)
         if changes:
@@ -279,6 +279,22 @@ def _overlaid(defaults: Mapping[str, Any], given: Mapping[Any, Any]) -> dict[Any
         elif value is not None or name not in merged:
             merged[name] = value
     return merged
+
+
+def _renewed(old: T, new: T) -> T:
+    """Returns the new settings, in which everything that has not changed is the same object as
+    before: who keeps something for a value may ask whether it is still that one.
+    """
+    if old == new:
+        return old
+    kept = {}
+    for name in type(new).model_fields:
+        before, after = getattr(old, name), getattr(new, name)
+        if isinstance(before, BaseModel) and isinstance(after, type(before)):
+            kept[name] = _renewed(before, after)
+        elif before == after:
+            kept[name] = before
+    return new.model_copy(update=kept)
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], within: str = "") -> Iterator[Change]:

@@ -123,6 +123,22 @@ def test_a_file_that_stays_as_it_is_is_not_mentioned(live: Live[Settings], file:
     assert logs == []
 
 
+def test_what_does_not_change_stays_the_same_object(file: Path) -> None:
+    """So what is kept for a limit is not begun anew because of another setting."""
+    file.write_text("networks: [10.0.0.0/8]\nfeatures: {imports: false}")
+    live = Live(Settings(), file)
+    before = live.current
+    file.write_text("networks: [10.0.0.0/8]\nfeatures: {imports: false}\nlimit: 3")
+    live.look()
+    assert live.current == before.model_copy(update={"limit": 3})
+    assert live.current.networks is before.networks
+    assert live.current.features is before.features
+    file.write_text("networks: [10.0.0.0/8]\nfeatures: {exports: false}\nlimit: 3")
+    live.look()
+    assert live.current.networks is before.networks
+    assert live.current.features == Features(exports=False)
+
+
 def test_a_file_may_change_within_one_tick_of_the_clock(live: Live[Settings], file: Path) -> None:
     """It is known by its content: neither time nor size has to differ."""
     before = file.stat()

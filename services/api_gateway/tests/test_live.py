@@ -47,6 +47,20 @@ def test_limits_and_features_change(settings: GatewaySettings, tmp_path: Path) -
     ]
 
 
+def test_a_limit_that_does_not_change_is_counted_on(
+    settings: GatewaySettings, tmp_path: Path
+) -> None:
+    """What a process has taken of it in advance is kept for the very limit (`limits_leases`)."""
+    file = tmp_path / "live.yaml"
+    file.write_text("")
+    live = Live(live_settings(settings), file)
+    before = live.current.limits
+    file.write_text("limits: {login: 3/minute}")
+    live.look()
+    assert live.current.limits.login != before.login
+    assert live.current.limits.user is before.user
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [
