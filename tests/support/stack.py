@@ -20,10 +20,15 @@ STOP_TIMEOUT = 60
 
 
 class Stack:
-    """A local stack in a folder, which keeps its data when it is stopped and started again."""
+    """A local stack in a folder, which keeps its data when it is stopped and started again.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        settings: what it is told beside where it is and that it takes free ports.
+    """
+
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
+        self._settings = settings
         self._output = folder.with_name(f"{folder.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -37,6 +42,7 @@ class Stack:
                     **os.environ,
                     "DELINKCIOUS_LOCAL_DIR": str(self.folder),
                     "DELINKCIOUS_PORTS": "free",
+                    **self._settings,
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
