@@ -58,6 +58,7 @@ def test_each_secret_of_a_platform_is_known(platform: Path) -> None:
         (f"gho_{'a1' * 18}", "a token of GitHub"),
         ("-----BEGIN RSA PRIVATE KEY-----", "a private key"),
     ],
+    ids=["password", "shared", "key", "session", "github", "private-key"],
 )
 def test_a_secret_in_a_log_is_found_and_not_shown(platform: Path, line: str, said: str) -> None:
     path = log(platform, line)
