@@ -94,7 +94,7 @@ class Containers:
     def redis(self) -> Iterator[RedisAddress]:
         """A Redis server whose data may be deleted."""
         command = f"redis-server --appendonly yes --requirepass {PASSWORD}"
-        with _container("redis:7", 6379, command) as container:
+        with _container("redis:8", 6379, command) as container:
             address = RedisAddress(*_published(container, 6379), PASSWORD)
             wait_until(address.answers, 60, message="the container of redis answers")
             yield address
@@ -102,7 +102,7 @@ class Containers:
     @contextmanager
     def nats(self) -> Iterator[NatsAddress]:
         """A NATS server whose streams may be deleted."""
-        with _container("nats:2", 4222, "-js") as container:
+        with _container("nats:2.15", 4222, "-js") as container:
             address = NatsAddress(*_published(container, 4222))
             wait_until(address.answers, 60, message="the container of nats answers")
             yield address
