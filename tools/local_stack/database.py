@@ -66,9 +66,11 @@ def _administrator(environment: dict[str, str], name: str) -> psycopg.Connection
 
 
 def _make_role(connection: psycopg.Connection[Any], name: str, password: str) -> None:
+    """Makes a role, or gives it this password; told so that the server's log cannot show it."""
+    hidden = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
     verb = "ALTER" if connection.execute(_ROLE, [name]).rowcount else "CREATE"
     statement = sql.SQL(f"{verb} ROLE {{}} LOGIN PASSWORD {{}}")
-    connection.execute(statement.format(sql.Identifier(name), sql.Literal(password)))
+    connection.execute(statement.format(sql.Identifier(name), sql.Literal(hidden.decode())))
 
 
 def _run(connection: psycopg.Connection[Any], statement: str, *names: str) -> None:
