@@ -102,6 +102,10 @@ bench_news: .venv ## Measure news of an author with 100,000 followers and of who
 bench_pipeline: .venv ## Measure how fast the outbox is relayed, beside a bare publisher
 	$(BIN)/python -m tests.bench.pipeline
 
+.PHONY: bench_flood
+bench_flood: .venv ## Measure what a flood from one client costs another, with the default limits
+	$(BIN)/python -m tests.bench.flood
+
 ##@ The virtual environment: made again when the locked requirements or a package's description change
 
 .PHONY: .venv
