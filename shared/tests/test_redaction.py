@@ -1,6 +1,7 @@
 """What is taken out of texts, and what stays in them."""
 
 import base64
+import itertools
 import json
 import secrets
 import time
@@ -51,6 +52,7 @@ PEM = f"-----BEGIN EC PRIVATE KEY-----\n{TOKEN.replace('-', '+')}==\n-----END EC
         ('{"password":"abc"}', f'{{"password":{REDACTED}}}'),
         ("Key (email)=(alice.b+c@mail.example.com)", f"Key (email)=({REDACTED})"),
     ],
+    ids=itertools.count(),  # what is random has no place in the name of a test
 )  # fmt: skip
 def test_what_looks_like_a_secret_is_taken_out(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
