@@ -21,7 +21,7 @@ def check(maker: Identity, scopes: Iterable[str] | None, expires_at: datetime | 
     Raises:
         PermissionDenied: naming what it would have that its maker has not.
     """
-    if maker.token_id is None:
+    if maker.session_id is not None:
         return
     if maker.scopes is not None and (scopes is None or not set(maker.scopes).issuperset(scopes)):
         raise PermissionDenied.of("scopes", "must be among those of the token that makes it")

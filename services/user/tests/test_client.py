@@ -2,7 +2,8 @@
 rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from wsgiref.types import StartResponse
 
 import pytest
 
@@ -10,7 +11,7 @@ from delinkcious.clients.users import UserClient
 from delinkcious.config import Address
 from delinkcious.errors import DelinkciousError, NotFound, Unauthenticated, Unavailable
 from delinkcious.http.client import HttpClient
-from delinkcious.object_model.users import GitHubIdentity, TokenKind
+from delinkcious.object_model.users import GitHubIdentity, Identity, TokenKind
 from delinkcious.testing.peers import auth_for, token_of
 from delinkcious.testing.serving import serving
 from delinkcious.testing.waiting import free_port
@@ -49,6 +50,18 @@ def test_a_service_that_is_not_there_is_unavailable() -> None:
     away = client(Address("127.0.0.1", free_port()))
     with pytest.raises(Unavailable, match="user-manager"):
         away.authenticate(new_token(TokenKind.SESSION))
+
+
+def test_of_a_service_that_does_not_say_which_session_it_is_the_rest_is_taken() -> None:
+    """Gateways are renewed before the service, or after it."""
+
+    def before(_: object, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [b'{"identity":{"username":"alice","scopes":["news"],"expires_at":null}}']
+
+    with serving(before) as address:
+        identity = client(address).authenticate(new_token(TokenKind.API_TOKEN))
+    assert identity == Identity("alice", ("news",), None)
 
 
 def test_names_of_people_come_through_in_any_script(address: Address) -> None:

@@ -57,8 +57,8 @@ class UserClient:
             username=identity["username"],
             scopes=scopes and tuple(scopes),
             expires_at=_time(identity["expires_at"]),
-            session_id=identity["session_id"],
-            token_id=identity["token_id"],
+            session_id=identity.get("session_id"),  # a service before r0005 does not say
+            token_id=identity.get("token_id"),
         )
 
     def create_token(
@@ -162,7 +162,7 @@ def _api_token(fields: Mapping[str, Any]) -> ApiToken:
         scopes=fields["scopes"] and tuple(fields["scopes"]),
         created_at=datetime.fromisoformat(fields["created_at"]),
         expires_at=_time(fields["expires_at"]),
-        last_used_at=_time(fields["last_used_at"]),
+        last_used_at=_time(fields.get("last_used_at")),
     )
 
 
