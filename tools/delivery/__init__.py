@@ -1,0 +1,1 @@
+"""What continuous delivery decides: which services a change concerns."""

@@ -1,0 +1,65 @@
+"""A repository of two services, with the real `build.sh`."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+class Checkout:
+    """A clone to change things in."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.root, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, *paths: str) -> str:
+        """Changes files, and returns the revision before."""
+        before = self.git("rev-parse", "HEAD")
+        for path in paths:
+            file = self.root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{file.read_text() if file.exists() else ''}more\n")
+        self.git("add", ".")
+        self.git("commit", "--quiet", "--message", "Change")
+        return before
+
+    def build(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs `build.sh` from elsewhere."""
+        return subprocess.run(
+            [self.root / "build.sh", *arguments],
+            cwd="/",
+            env={"PATH": environment.pop("PATH", "/usr/bin:/bin"), **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Ann")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "ann@example.com")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    root = tmp_path / "checkout"
+    for service in ("link", "social_graph"):
+        folder = root / "services" / service
+        folder.mkdir(parents=True)
+        (folder / "VERSION").write_text("0.1.4\n")
+        (folder / "Dockerfile").write_text("FROM scratch\n")
+    shutil.copy(ROOT / "build.sh", root)
+    checkout = Checkout(root)
+    checkout.git("init", "--quiet", "--initial-branch", "main")
+    checkout.git("add", ".")
+    checkout.git("commit", "--quiet", "--message", "Begin")
+    return checkout
