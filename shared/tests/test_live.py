@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, ValidationError
 from structlog.testing import capture_logs
 
 from delinkcious.config import ConfigurationError, ServiceSettings
@@ -88,6 +88,19 @@ def test_the_file_holds_from_the_start(file: Path) -> None:
         networks=(IPv4Network("10.0.0.0/8"),),
         features=Features(imports=False),
     )
+
+
+def test_a_part_of_a_group_leaves_the_rest_as_the_environment_has_it(file: Path) -> None:
+    file.write_text("features: {exports: false}")
+    live = Live(Settings(features=Features(imports=False)), file)
+    assert live.current.features == Features(imports=False, exports=False)
+
+
+def test_only_the_file_changes_settings(live: Live[Settings]) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        live.current.limit = 3  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        live.current.features.imports = False  # type: ignore[misc]
 
 
 def test_a_change_holds_at_the_next_look_and_is_logged_with_old_and_new_value(
