@@ -3,6 +3,7 @@
 import http.client
 import os
 import signal
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -20,9 +21,11 @@ from delinkcious.auth import MutualAuth
 from delinkcious.config import Address
 from delinkcious.http.app import RestApp
 from delinkcious.object_model.users import GitHubIdentity, UserManager
+from delinkcious.testing.addresses import RedisAddress
 from delinkcious.testing.peers import auth_file, token_of
 from delinkcious.testing.process import ServiceProcess, run_command
 from delinkcious.testing.serving import serving
+from delinkcious.testing.settings import redis_settings
 from delinkcious.testing.waiting import free_port, wait_until
 from link_service.http import create_link_app
 from social_graph_service.http import create_social_graph_app
@@ -153,6 +156,37 @@ def test_one_follows_redirects_to_a_session_and_saves_a_link(
         assert [link["url"] for link in listed["links"]] == [URL]
         assert client.post(f"{gateway.url}/logout", timeout=10).status_code == 204
         assert client.get(f"{gateway.url}/v1/me", timeout=10).status_code == 401
+
+
+def stalled_post(gateway: ServiceProcess, token: str) -> socket.socket:
+    """A client that announces a body and sends none of it."""
+    head = f"POST /v1/links HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n"
+    connection = socket.create_connection(("127.0.0.1", gateway.port), 10)
+    connection.sendall(f"{head}Content-Length: 10\r\n\r\n".encode())
+    return connection
+
+
+def test_it_counts_in_redis_and_slow_clients_leave_room_for_others(
+    env: dict[str, str],
+    neighbours: Neighbours,
+    client: requests.Session,
+    redis_address: RedisAddress,
+) -> None:
+    settings = redis_settings("API_GATEWAY_REDIS", redis_address)
+    settings |= {"SERVER_THREADS": "1", "LIMIT_TOKEN": "5/hour"}
+    with (
+        neighbours.serving("user-manager"),
+        ServiceProcess("api_gateway", "serve", env | settings) as gateway,
+    ):
+        gateway.wait_ready()
+        token = login(client, gateway)["access_token"]
+        with stalled_post(gateway, token), stalled_post(gateway, token):
+            answers = [client.get(f"{gateway.url}/v1/me", timeout=10) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert '"token";q=5;w=3600' in answers[0].headers["RateLimit-Policy"]
+        assert 3500 < int(answers[3].headers["Retry-After"]) <= 3600
+        assert gateway.readiness()["dependencies"]["redis"]["ok"]
+        assert b"delinkcious_rate_limits_open 0.0" in gateway.management("/metrics")
 
 
 def test_a_neighbour_that_is_gone_costs_only_what_needs_it_and_little_time(
