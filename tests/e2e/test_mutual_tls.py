@@ -21,6 +21,7 @@ from delinkcious.testing.certificates import Authority
 from delinkcious.testing.waiting import wait_until
 from tests.support.api import Api
 from tests.support.stack import Stack
+from tools.consistency.__main__ import differences
 
 Page = Callable[..., str]
 INTERNAL: Final = (
@@ -60,9 +61,8 @@ def test_people_do_there_what_they_do_anywhere(encrypted: Stack, page: Page) -> 
     wait_until(lambda: trail(alice), timeout=10)
     alice.call("POST", "/logout")
     assert bob.call("GET", "/v1/users/alice/links")["links"]
-    for part in encrypted.read()["processes"]:
-        if part["management_port"]:
-            assert encrypted.ready(part["name"], part["role"])
+    assert encrypted.all_ready()
+    assert differences(encrypted.folder) == []
 
 
 def trail(user: Api) -> Any:

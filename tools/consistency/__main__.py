@@ -16,7 +16,9 @@ from psycopg.conninfo import make_conninfo
 from delinkcious.clients.news import NewsClient
 from delinkcious.config import Address
 from delinkcious.grpc.client import GrpcClient
+from delinkcious.tls import tls
 from tools.consistency import databases, feeds
+from tools.local_stack.certificates import Certificates
 
 _DATABASES: Final = ("link_manager", "social_graph_manager", "user_manager")
 _FEED_CAP: Final = 1000
@@ -90,8 +92,10 @@ def _news(folder: Path, stack: dict[str, Any]) -> NewsClient:
         for process in stack["processes"]
         if (process["name"], process["role"]) == ("news-manager", "serve")
     )
-    address = Address("127.0.0.1", port)
-    return NewsClient(GrpcClient("news-manager", address, token=secrets["news-manager"]))
+    address, token = Address("127.0.0.1", port), secrets["news-manager"]
+    certificates = Certificates(folder / "tls")
+    encrypted = tls(certificates.files("api-gateway") if certificates.exist else None)
+    return NewsClient(GrpcClient("news-manager", address, token=token, tls=encrypted))
 
 
 if __name__ == "__main__":

@@ -98,9 +98,10 @@ def _encrypts(environment: Mapping[str, str]) -> bool:
 
 
 def _certificates(directory: Path, layout: Layout) -> Certificates | None:
+    certificates = Certificates(directory / "tls")
+    certificates.forget()
     if not layout.tls:
         return None
-    certificates = Certificates(directory / "tls")
     certificates.prepare(layout.services)
     return certificates
 

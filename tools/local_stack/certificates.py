@@ -3,6 +3,7 @@
 The embedded PostgreSQL and Redis have no TLS, so in front of each stands a relay that has.
 """
 
+import shutil
 import signal
 import socket
 import sys
@@ -24,6 +25,16 @@ class Certificates:
     """The folder of the certificates."""
 
     directory: Path
+
+    @property
+    def exist(self) -> bool:
+        """Whether the stack of this folder encrypts."""
+        return self.directory.exists()
+
+    def forget(self) -> None:
+        """Remove those of an earlier run."""
+        if self.exist:
+            shutil.rmtree(self.directory)
 
     def prepare(self, services: Iterable[Service]) -> None:
         """Make one for each service, one for the servers, and one for what clients see."""

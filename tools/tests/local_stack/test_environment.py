@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.local_stack.certificates import Certificates
 from tools.local_stack.credentials import Credentials
 from tools.local_stack.environment import Environments, GitHubSecretMissing, github
 from tools.local_stack.layout import (
@@ -95,3 +96,42 @@ def test_github_without_its_secret_is_refused(credentials: Credentials) -> None:
 
 def test_an_empty_github_application_is_none(credentials: Credentials) -> None:
     assert github({"GITHUB_CLIENT_ID": ""}, credentials) is None
+
+
+def test_only_the_migration_is_told_what_opens_everything(environments: Environments) -> None:
+    serving, migrating = environments.of(LINK, 1), environments.of_migration(LINK)
+    assert serving["LINK_DB_USER"] == migrating["LINK_DB_USER"] == "link_manager"
+    assert migrating["LINK_DB_OWNER_USER"] == "link_manager_owner"
+    told = set(migrating) - set(serving)
+    assert {name for name in told if "PASSWORD" in name} == {
+        "LINK_DB_OWNER_PASSWORD_FILE",
+        "LOCAL_POSTGRES_PASSWORD_FILE",
+    }
+
+
+def test_every_service_enters_its_stores_as_somebody_else(environments: Environments) -> None:
+    news, gateway = environments.of(NEWS, 1), environments.of(API_GATEWAY, 1)
+    assert news["NEWS_MANAGER_REDIS_USER"] == news["NATS_CLUSTER_USER"] == "news-manager"
+    assert gateway["API_GATEWAY_REDIS_USER"] == gateway["NATS_CLUSTER_USER"] == "api-gateway"
+    files = ("NEWS_MANAGER_REDIS_PASSWORD_FILE", "NATS_CLUSTER_PASSWORD_FILE")
+    assert len({Path(news[name]).read_text() for name in files}) == 2
+    assert "NATS_CLUSTER_USER" not in environments.of(IDENTITY_PROVIDER, None)
+
+
+def test_nothing_is_encrypted_unless_it_is_asked_for(
+    environments: Environments, tmp_path: Path, credentials: Credentials
+) -> None:
+    assert not [name for name in environments.of(LINK, 1) if "TLS" in name]
+    certificates = Certificates(tmp_path / "tls")
+    certificates.prepare(Layout().services)
+    layout = Layout(tls=True)
+    encrypted = Environments(tmp_path, layout, credentials, certificates=certificates)
+    link, gateway = encrypted.of(LINK, 1), encrypted.of(API_GATEWAY, 1)
+    assert link["TLS_CERT_FILE"] == link["LINK_DB_TLS_CERT_FILE"]
+    assert link["LINK_DB_SERVICE_PORT"] == str(layout.servers.postgres_tls)
+    assert gateway["API_GATEWAY_REDIS_SERVICE_PORT"] == str(layout.servers.redis_tls)
+    assert Path(gateway["PUBLIC_TLS_CERT_FILE"]).stem == "public"
+    assert "PUBLIC_TLS_CA_FILE" not in gateway
+    assert layout.url(API_GATEWAY).startswith("https:")
+    assert layout.url(IDENTITY_PROVIDER).startswith("http:")
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "tls").iterdir()} == {0o600}
