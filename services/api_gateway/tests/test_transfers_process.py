@@ -23,6 +23,7 @@ from delinkcious.testing.peers import auth_file, token_of
 from delinkcious.testing.process import ServiceProcess
 from delinkcious.testing.serving import serving
 from delinkcious.testing.waiting import free_port
+from link_service.callers import CALLERS
 from link_service.transfers import add_transfers
 from user_service.http import create_user_app
 from user_service.manager import UserManager
@@ -91,7 +92,9 @@ def gateway(tmp_path: Path, users: Any, files: Files) -> Iterator[ServiceProcess
     for peer, port in ports.items():
         name = peer.upper().replace("-", "_")
         env |= {f"{name}_SERVICE_HOST": "127.0.0.1", f"{name}_SERVICE_PORT": str(port)}
-    links = create_app("links", title="Links", version="1", auth=auth_of("link-manager"))
+    links = create_app(
+        "links", title="Links", version="1", auth=auth_of("link-manager"), allowed=CALLERS
+    )
     add_transfers(links, files, Slots(4, 4))
     with ExitStack() as stack:
         stack.enter_context(serving(links, ports["link-manager"]))
