@@ -1,10 +1,13 @@
 """What the gateway may be configured with."""
 
+from pathlib import Path
+
 import pytest
 
 from api_gateway.config import GatewaySettings
 from api_gateway.limits import Limits
-from delinkcious.config import ConfigurationError
+from delinkcious.config import ConfigurationError, TlsFiles
+from delinkcious.testing.certificates import Authority, tls_settings
 
 REQUIRED = {
     "SECRET_KEY": "k" * 32,
@@ -98,3 +101,20 @@ def test_limits_come_from_the_environment_and_wrong_ones_are_named(
     monkeypatch.setenv("LIMIT_USER", "many")
     with pytest.raises(ConfigurationError, match="LIMIT_USER: must be a number and a time"):
         GatewaySettings.load()
+
+
+def test_clients_are_shown_a_certificate_of_its_own_and_asked_for_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    own, public = authority.issue("api-gateway"), authority.issue("public.example")
+    shown = TlsFiles(None, public.cert, public.key)
+    for name, value in {**tls_settings(own), **tls_settings(shown, "PUBLIC_")}.items():
+        monkeypatch.setenv(name, value)
+    settings = GatewaySettings.load()
+    assert (settings.tls, settings.serving_tls) == (own, shown)
+    monkeypatch.delenv("PUBLIC_TLS_KEY_FILE")
+    with pytest.raises(ConfigurationError, match="PUBLIC_TLS_CERT_FILE and PUBLIC_TLS_KEY_FILE"):
+        GatewaySettings.load()
+    monkeypatch.delenv("PUBLIC_TLS_CERT_FILE")
+    assert GatewaySettings.load().serving_tls is None
