@@ -1,8 +1,10 @@
 """The audit trail: what is taken in, what its users see, and what stays of deleted accounts."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from threading import Barrier
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,6 +25,7 @@ from delinkcious.object_model.paging import encode_token
 from delinkcious.object_model.users import GitHubIdentity
 from delinkcious.testing.peers import auth_for, token_of
 from delinkcious.testing.serving import serving
+from delinkcious.testing.waiting import wait_until
 from user_service.audit import AuditTrail
 from user_service.audit_http import add_audit
 from user_service.audit_store import PAGE, PostgresAuditStore
@@ -249,6 +252,30 @@ async def test_that_an_account_was_deleted_stays_without_whose_it_was(
             "SELECT action, username, address, user_agent, details FROM audit"
         ).fetchall()
     assert rows == [("account_deleted", None, None, None, {"deletion_id": deletion.id})]
+
+
+@pytest.mark.integration
+def test_what_comes_while_the_account_is_deleted_is_gone_with_it_or_not_kept(
+    on_disk: AuditTrail, on_postgres: UserManager, database: Database
+) -> None:
+    on_postgres.register(ALICE)
+    under_way, store = Barrier(4), PostgresAuditStore(database)
+
+    def tell() -> None:
+        under_way.wait()
+        for _ in range(50):
+            store.insert_audit(str(uuid4()), NOW, "api-gateway", act())
+
+    def delete() -> None:
+        under_way.wait()
+        wait_until(lambda: entries(on_disk), interval=0.001)
+        on_postgres.delete_account("alice")
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [*(threads.submit(tell) for _ in range(3)), threads.submit(delete)]:
+            done.result(30)
+    with database.connection() as connection:
+        assert connection.execute("SELECT FROM audit WHERE username IS NOT NULL").rowcount == 0
 
 
 # Append-only

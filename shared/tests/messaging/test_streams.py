@@ -8,8 +8,10 @@ import nats
 import pytest
 from nats.js import JetStreamContext
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError
 
 from delinkcious.messaging.streams import (
+    AUDIT,
     DEAD_LETTERS,
     DUPLICATE_WINDOW,
     LINKS,
@@ -86,6 +88,22 @@ class TestEnsure:
             assert ages[LINKS.name] == hours * 3600
             assert ages[DEAD_LETTERS.name] == 2 * hours * 3600
         await client.close()
+
+
+@pytest.mark.integration
+async def test_nobody_can_take_an_entry_out_of_the_audit_trail(nats_address: NatsAddress) -> None:
+    client = await nats.connect(nats_address.url)
+    jetstream = client.jetstream()
+    await ensure_streams(jetstream, KEPT)
+    await ensure_streams(jetstream, Retention(timedelta(hours=2)))  # which may still change
+    await jetstream.publish("audit.recorded", b"{}")
+    with pytest.raises(APIError, match="not permitted"):
+        await jetstream.delete_msg(AUDIT.name, 1)
+    with pytest.raises(APIError, match="not permitted"):
+        await jetstream.purge_stream(AUDIT.name)
+    info = await jetstream.stream_info(AUDIT.name)
+    assert (info.state.messages, info.config.max_age) == (1, 7200)
+    await client.close()
 
 
 async def _configs(jetstream: JetStreamContext) -> list[StreamConfig]:
