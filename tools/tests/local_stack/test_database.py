@@ -1,6 +1,6 @@
 """The roles and the database of a service, made as an administrator would."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ import pytest
 from psycopg import sql
 
 from delinkcious.testing.addresses import PostgresAddress
-from tools.local_stack.database import prepare
+from tools.local_stack.database import _make_role, prepare
 
 pytestmark = pytest.mark.integration
 
 PASSWORD = "its own"
+SECRET = "correct horse battery staple"
 
 
 @pytest.fixture
@@ -77,3 +78,39 @@ def test_a_database_from_before_there_were_roles_is_handed_over(
     execute(owner, 'ALTER TABLE "Odd name" ADD COLUMN name text')
     execute(owner, 'INSERT INTO "Odd name" (name) VALUES (NULL)')
     execute(owner, "DROP FUNCTION one(int)")
+
+
+@pytest.fixture
+def role(postgres_server: PostgresAddress) -> Iterator[str]:
+    name = f"role_{uuid4().hex[:8]}"
+    yield name
+    with psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+def test_a_role_gets_its_password_without_telling_the_server_what_it_is(
+    postgres_server: PostgresAddress, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement that fails is in the server's log, and all are in the list of what it does."""
+    sent: list[str] = []
+    with psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
+        monkeypatch.setattr(connection, "execute", noting(sent, connection))
+        for _ in range(2):
+            _make_role(connection, role, SECRET)
+    assert [statement.split()[0] for statement in sent if "ROLE" in statement] == [
+        "CREATE",
+        "ALTER",
+    ]
+    assert not [statement for statement in sent if SECRET in statement]
+    psycopg.connect(postgres_server.conninfo, user=role, password=SECRET).close()
+
+
+def noting(sent: list[str], connection: psycopg.Connection) -> Callable[..., Any]:
+    """Returns the connection's method, with a look at what it is given."""
+    execute: Callable[..., Any] = connection.execute
+
+    def note(query: sql.Composed | str, *given: Any) -> Any:
+        sent.append(query.as_string(connection) if isinstance(query, sql.Composed) else query)
+        return execute(query, *given)
+
+    return note
