@@ -77,7 +77,7 @@ class GatewaySettings(BrokerSettings):
         parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("must be an http or https URL")
-        return value.rstrip("/")
+        return parts.geturl().rstrip("/")  # the scheme in lower case, as it is looked at
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -118,3 +118,15 @@ def test_clients_are_shown_a_certificate_of_its_own_and_asked_for_none(
         GatewaySettings.load()
     monkeypatch.delenv("PUBLIC_TLS_CERT_FILE")
     assert GatewaySettings.load().serving_tls is None
+
+
+def test_https_is_https_however_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or cookies would not be secure."""
+    monkeypatch.setenv("PUBLIC_URL", "HTTPS://links.example/")
+    assert GatewaySettings.load().public_url == "https://links.example"
+
+
+def test_an_origin_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", "https://app.example, *")
+    with pytest.raises(ConfigurationError, match=r"^CORS_ORIGINS: \* is not an origin"):
+        GatewaySettings.load()
