@@ -104,6 +104,25 @@ def test_of_tokens_of_one_name_made_at_once_one_succeeds(
     assert sum(at_once(database, lambda _: on_postgres.create_token("alice", "laptop"), 16)) == 1
 
 
+def test_of_logins_finished_at_once_with_one_state_one_opens_a_session(
+    on_postgres: UserManager, database: Database
+) -> None:
+    assert sum(at_once(database, lambda _: on_postgres.login("alice", state="once"), 16)) == 1
+    assert len(on_postgres.get_sessions("alice")) == 1
+
+
+def test_noting_a_use_touches_no_index(on_postgres: UserManager, database: Database) -> None:
+    """A heap-only update: it costs one row of one page, once a minute."""
+    on_postgres.login("alice")
+    with database.connection() as connection:
+        connection.execute("UPDATE sessions SET last_used_at = now()")
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        row = connection.execute(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'"
+        ).fetchone()
+    assert row == (1, 1)
+
+
 def test_the_limit_of_tokens_holds_for_those_made_at_once(
     on_postgres: UserManager, database: Database
 ) -> None:

@@ -173,6 +173,18 @@ def test_a_login_opens_one_session_however_often_it_is_finished(manager: Manager
     manager.login("alice", state="another")
 
 
+def test_that_a_login_has_opened_its_session_is_known_for_an_hour(
+    service: UserManager, clock: Clock
+) -> None:
+    service.login("alice", state="once")
+    clock.turn(minutes=59)
+    assert service.delete_expired(10) == 0
+    with pytest.raises(AlreadyExists):
+        service.login("alice", state="once")
+    clock.turn(minutes=1)
+    assert service.delete_expired(10) == 1
+
+
 def test_a_login_of_nobody_uses_up_nothing(manager: Manager) -> None:
     with pytest.raises(NotFound):
         manager.login("carol", state="once")
