@@ -45,8 +45,8 @@ from delinkcious.object_model.social_graph import SocialGraphManager
 from delinkcious.object_model.users import UserManager
 
 _TRANSFERS_EACH: Final = 2
-_SEARCHES: Final = 2
-_SEARCHES_EACH: Final = 1
+_LONG_CALLS: Final = 2
+_LONG_CALLS_EACH: Final = 1
 """How many imports and exports of one user may pass through at a time."""
 
 
@@ -104,10 +104,11 @@ def create_gateway_app(
     add_sessions(app, managers.users, sessions)
     add_tokens(app, managers.users, sessions)
     add_deletion(app, managers.users, sessions)
-    regexes = Slots(_SEARCHES, _SEARCHES_EACH, "searches by regular expressions")
+    regexes = Slots(_LONG_CALLS, _LONG_CALLS_EACH, "searches by regular expressions")
     add_lists_of_links(app, managers.links, managers.users, regexes)
-    add_changes_of_links(app, managers.links)
-    add_tags(app, managers.links)
+    places = Slots(_LONG_CALLS, _LONG_CALLS_EACH, "changes of many links")
+    add_changes_of_links(app, managers.links, places)
+    add_tags(app, managers.links, places)
     slots = Slots(transfers, _TRANSFERS_EACH)
     add_start_of_imports(app, managers.imports, slots)
     add_imports(app, managers.imports)

@@ -98,8 +98,12 @@ def add_lists_of_links(
         return page(caller, wanted.to_query(owner, public_only=True))
 
 
-def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
-    """Adds what saves, changes and deletes links."""
+def add_changes_of_links(app: RestApp, links: LinkManager, places: Slots) -> None:
+    """Adds what saves, changes and deletes links.
+
+    Args:
+        places: for changes of many links, which take long.
+    """
 
     @app.post("/v1/links")
     @authenticated(Scope.LINKS_WRITE)
@@ -143,7 +147,8 @@ def add_changes_of_links(app: RestApp, links: LinkManager) -> None:
         """
         if wanted.check:
             count_check(caller.username)
-        return json_response(links.bulk_change(caller.username, wanted.to_change()))
+        with places.one_for(caller.username):
+            return json_response(links.bulk_change(caller.username, wanted.to_change()))
 
     @app.post("/v1/links/check")
     @authenticated(Scope.LINKS_WRITE)

@@ -7,13 +7,18 @@ from delinkcious.errors import NotFound
 from delinkcious.http.app import RestApp, json_response
 from delinkcious.http.decode import ANY, QUERY, reads
 from delinkcious.http.openapi import problems
+from delinkcious.http.slots import Slots
 from delinkcious.object_model.links import LinkManager
 from delinkcious.object_model.users import Identity, Scope
 from delinkcious.schemas.links import RenameTag, TagChangeSchema, TagFilters, TagsSchema
 
 
-def add_tags(app: RestApp, links: LinkManager) -> None:
-    """Adds what reads and changes tags. A tag may have a slash in its name."""
+def add_tags(app: RestApp, links: LinkManager, places: Slots) -> None:
+    """Adds what reads and changes tags. A tag may have a slash in its name.
+
+    Args:
+        places: for changes of many links, which take long.
+    """
 
     @app.get("/v1/tags")
     @authenticated(Scope.LINKS_READ)
@@ -41,7 +46,8 @@ def add_tags(app: RestApp, links: LinkManager) -> None:
         If there is a tag of the new name already, the two become one. Links change in batches:
         should the call be cut short, repeat it.
         """
-        return json_response({"links": links.rename_tag(caller.username, name, tag.name)})
+        with places.one_for(caller.username):
+            return json_response({"links": links.rename_tag(caller.username, name, tag.name)})
 
     @app.delete("/v1/tags/<tag:name>")
     @authenticated(Scope.LINKS_WRITE)
@@ -49,4 +55,5 @@ def add_tags(app: RestApp, links: LinkManager) -> None:
     @app.doc(tags=["Links"], operation_id="deleteTag", responses=problems(NotFound))
     def delete_tag(caller: Identity, name: str) -> Response:
         """Take a tag from all your links."""
-        return json_response({"links": links.delete_tag(caller.username, name)})
+        with places.one_for(caller.username):
+            return json_response({"links": links.delete_tag(caller.username, name)})

@@ -57,7 +57,7 @@ def serve(runtime: Runtime[LinkSettings]) -> None:
     manager = LinkManager(store, live.limit, features=live.features)
     auth = MutualAuth.from_settings(runtime.settings)
     threads = runtime.settings.server_threads
-    app = create_link_app(manager, auth, searches=max(1, threads // 2))
+    app = create_link_app(manager, auth, long_calls=max(1, threads // 2))
     imports = ImportManager(PostgresImportStore(database, live.limit), store)
     add_transfers(app, imports, Slots(max(1, threads // 2), _TRANSFERS_EACH))
     with recording(runtime.settings, auth) as recorder:

@@ -8,7 +8,13 @@ from flask import Response
 from pydantic import BaseModel, Field
 
 from delinkcious.auth import MutualAuth
-from delinkcious.errors import AlreadyExists, FailedPrecondition, Gone, NotFound
+from delinkcious.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    Gone,
+    NotFound,
+    ResourceExhausted,
+)
 from delinkcious.http.app import RestApp, create_app, json_response, no_content
 from delinkcious.http.decode import ANY, JSON, QUERY, reads
 from delinkcious.http.openapi import problems
@@ -114,12 +120,12 @@ class RenameTagOf(TagOf):
     new_name: Tag
 
 
-def create_link_app(manager: LinkManager, auth: MutualAuth, searches: int = 2) -> RestApp:
+def create_link_app(manager: LinkManager, auth: MutualAuth, long_calls: int = 2) -> RestApp:
     """Returns the application that serves a link manager.
 
     Args:
-        searches: how many by regular expressions may be worked on at a time. Each may take long,
-            and must leave threads to all others.
+        long_calls: how many searches by regular expressions and changes of many links may be worked
+            on at a time: each takes long, and must leave threads to all others.
     """
     app = create_app(
         __name__,
@@ -128,15 +134,16 @@ def create_link_app(manager: LinkManager, auth: MutualAuth, searches: int = 2) -
         auth=auth,
         allowed=CALLERS,
     )
-    # The caller is a user's gateway, which sees to it that nobody has more than one.
-    regexes = Slots(searches, searches + 1, "searches by regular expressions")
+    # Gateways see to it that nobody has them all.
+    places = Slots(long_calls, long_calls + 1, "searches and changes", full=ResourceExhausted)
 
     @app.get("/links")
     @reads(app, GetLinks, QUERY)
     @app.output(LinksSchema)
+    @app.doc(responses=problems(ResourceExhausted))
     def get_links(wanted: GetLinks) -> Response:
         query = wanted.to_query(wanted.username, public_only=wanted.public_only)
-        with regexes.one_for(wanted.username) if query.by_regex else _NO_PLACE:
+        with places.one_for(wanted.username) if query.by_regex else _NO_PLACE:
             return json_response(manager.get_links(query).body)
 
     @app.post("/links")
@@ -170,8 +177,10 @@ def create_link_app(manager: LinkManager, auth: MutualAuth, searches: int = 2) -
     @app.post("/links/bulk")
     @reads(app, ChangeLinksOf, JSON)
     @app.output(BulkResultSchema)
+    @app.doc(responses=problems(ResourceExhausted))
     def change_links(wanted: ChangeLinksOf) -> Response:
-        return json_response(manager.bulk_change(wanted.username, wanted.to_change()))
+        with places.one_for(wanted.username):
+            return json_response(manager.bulk_change(wanted.username, wanted.to_change()))
 
     @app.post("/links/check")
     @reads(app, CheckLinksOf, JSON)
@@ -198,11 +207,11 @@ def create_link_app(manager: LinkManager, auth: MutualAuth, searches: int = 2) -
         )
         return json_response(changes.body)
 
-    _add_tags(app, manager)
+    _add_tags(app, manager, places)
     return app
 
 
-def _add_tags(app: RestApp, manager: LinkManager) -> None:
+def _add_tags(app: RestApp, manager: LinkManager, places: Slots) -> None:
     @app.get("/tags")
     @reads(app, TagsOf, QUERY)
     @app.output(TagsSchema)
@@ -218,16 +227,19 @@ def _add_tags(app: RestApp, manager: LinkManager) -> None:
     @app.put("/tags")
     @reads(app, RenameTagOf, JSON)
     @app.output(TagChangeSchema)
-    @app.doc(responses=problems(NotFound))
+    @app.doc(responses=problems(NotFound, ResourceExhausted))
     def rename_tag(tag: RenameTagOf) -> Response:
-        return json_response({"links": manager.rename_tag(tag.username, tag.name, tag.new_name)})
+        with places.one_for(tag.username):
+            changed = manager.rename_tag(tag.username, tag.name, tag.new_name)
+        return json_response({"links": changed})
 
     @app.delete("/tags")
     @reads(app, TagOf, QUERY)
     @app.output(TagChangeSchema)
-    @app.doc(responses=problems(NotFound))
+    @app.doc(responses=problems(NotFound, ResourceExhausted))
     def delete_tag(tag: TagOf) -> Response:
-        return json_response({"links": manager.delete_tag(tag.username, tag.name)})
+        with places.one_for(tag.username):
+            return json_response({"links": manager.delete_tag(tag.username, tag.name)})
 
 
 def _added(link: PublicLink) -> dict[str, Any]:

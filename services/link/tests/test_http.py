@@ -165,9 +165,16 @@ def test_the_document_has_every_call(app: RestApp) -> None:
     }
 
 
-def test_searches_by_regular_expressions_leave_threads_to_all_others() -> None:
+CHANGES_OF_MANY = [
+    ("POST", "/links/bulk", {**ALICE, "ids": [1], "add_tags": ["a"]}),
+    ("PUT", "/tags", {**ALICE, "name": "a", "new_name": "b"}),
+    ("DELETE", "/tags?username=alice&name=a", None),
+]
+
+
+def test_what_takes_long_leaves_threads_to_all_others() -> None:
     manager = Slow(InMemoryLinkStore(), max_links_per_user=3)
-    app = create_link_app(manager, auth_for("api-gateway"), searches=1)
+    app = create_link_app(manager, auth_for("api-gateway"), long_calls=1)
 
     def search(username: str) -> int:
         query = {"username": username, "title_regex": "a"}
@@ -177,7 +184,10 @@ def test_searches_by_regular_expressions_leave_threads_to_all_others() -> None:
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(search, "alice")
         assert manager.begun.wait(10)
-        assert search("bob") == 503
+        assert search("bob") == 429
+        for method, path, body in CHANGES_OF_MANY:
+            answer = app.test_client().open(path, method=method, json=body, headers=GATEWAY)
+            assert answer.status_code == 429, path
         everything = app.test_client().get("/links", query_string=ALICE, headers=GATEWAY)
         manager.done.set()
         assert (first.result(), everything.status_code, search("bob")) == (200, 200, 200)

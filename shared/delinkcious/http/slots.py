@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Final
 
-from delinkcious.errors import ResourceExhausted, Unavailable
+from delinkcious.errors import DelinkciousError, ResourceExhausted, Unavailable
 
 _RETRY_AFTER: Final = 5
 
@@ -22,12 +22,21 @@ class Slots:
         total: how many there are.
         each: how many of them one user may have at a time.
         what: what takes so long, in a word.
+        full: what is raised when all are taken. A service that others call answers so, and is not
+            to be taken for one that fails (`Unavailable` opens the breakers of its callers).
     """
 
-    def __init__(self, total: int, each: int, what: str = "uploads and downloads") -> None:
+    def __init__(
+        self,
+        total: int,
+        each: int,
+        what: str = "uploads and downloads",
+        full: type[DelinkciousError] = Unavailable,
+    ) -> None:
         self._total = total
         self._each = each
         self._what = what
+        self._full = full
         self._taken: Counter[str] = Counter()
         self._lock = Lock()
 
@@ -37,7 +46,7 @@ class Slots:
 
         Raises:
             ResourceExhausted: the user has as many as one may have.
-            Unavailable: all are taken.
+            DelinkciousError: all are taken.
         """
         self._take(user)
         try:
@@ -53,7 +62,7 @@ class Slots:
                     retry_after=_RETRY_AFTER,
                 )
             if self._taken.total() >= self._total:
-                raise Unavailable(f"Too many {self._what} are under way.", retry_after=_RETRY_AFTER)
+                raise self._full(f"Too many {self._what} are under way.", retry_after=_RETRY_AFTER)
             self._taken[user] += 1
 
     def _give_back(self, user: str) -> None:

@@ -21,6 +21,12 @@ def test_there_are_only_so_many() -> None:
     assert raised.value.retry_after
 
 
+def test_a_service_that_is_full_does_not_look_broken() -> None:
+    slots = Slots(total=1, each=2, full=ResourceExhausted)
+    with slots.one_for("alice"), pytest.raises(ResourceExhausted), slots.one_for("bob"):
+        pass
+
+
 def test_nobody_has_them_all() -> None:
     slots = Slots(total=3, each=2)
     with slots.one_for("alice"), slots.one_for("alice"):
