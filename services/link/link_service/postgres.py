@@ -10,7 +10,7 @@ import psycopg
 from psycopg import Connection
 
 from delinkcious.database import Database
-from delinkcious.errors import Gone, InvalidArgument
+from delinkcious.errors import Gone, InvalidArgument, Violation
 from delinkcious.object_model.links import (
     ChangePage,
     CheckResult,
@@ -33,6 +33,7 @@ from link_service.search import search_vector
 from link_service.transaction import PostgresLinkTransaction
 
 _REGEX_TIMEOUT: Final = "800ms"
+_ONE_REGEX_TIMEOUT: Final = "200ms"
 _OWNERS_AT_ONCE: Final = 200
 
 TAGS: Final = """
@@ -263,25 +264,42 @@ def _search(connection: Connection[Any], statement: Statement) -> list[Any]:
     """Runs a query with regular expressions, which may be wrong or take for ever."""
     try:
         with connection.transaction():
-            connection.execute(f"SET LOCAL statement_timeout = '{_REGEX_TIMEOUT}'".encode())
+            _limit(connection, _REGEX_TIMEOUT)
             return connection.execute(statement.sql, statement.parameters).fetchall()
     except psycopg.errors.InvalidRegularExpression:
         raise InvalidArgument.of(
             _wrong_regex(connection, statement), "is not a regular expression"
         ) from None
     except psycopg.errors.QueryCanceled:
-        field = next(name for name in statement.parameters if name.endswith("_regex"))
-        raise InvalidArgument.of(field, "takes too long to match") from None
+        raise _too_slow(_regexes(statement)) from None
+
+
+def _too_slow(fields: Sequence[str]) -> InvalidArgument:
+    """Nobody knows which of several it was."""
+    slow = "takes too long to match"
+    violations = [Violation(field, slow) for field in fields]
+    return InvalidArgument(f"{', '.join(fields)}: {slow}", violations=violations)
+
+
+def _regexes(statement: Statement) -> list[str]:
+    return [name for name in statement.parameters if name.endswith("_regex")]
 
 
 def _wrong_regex(connection: Connection[Any], statement: Statement) -> str:
-    fields = [name for name in statement.parameters if name.endswith("_regex")]
-    for field in fields:
+    """Returns which one Postgres cannot read, or cannot even say so in time."""
+    first, *others = _regexes(statement)
+    for field in [first, *others] if others else []:
         try:
-            connection.execute("SELECT '' ~* %s", [statement.parameters[field]])
-        except psycopg.errors.InvalidRegularExpression:
+            with connection.transaction():
+                _limit(connection, _ONE_REGEX_TIMEOUT)
+                connection.execute("SELECT '' ~* %s", [statement.parameters[field]])
+        except (psycopg.errors.InvalidRegularExpression, psycopg.errors.QueryCanceled):
             return field
-    return fields[0]
+    return first
+
+
+def _limit(connection: Connection[Any], timeout: str) -> None:
+    connection.execute(f"SET LOCAL statement_timeout = '{timeout}'".encode())
 
 
 def _page(query: LinkQuery, rows: Sequence[Any]) -> LinkPage:
