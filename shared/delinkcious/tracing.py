@@ -5,6 +5,7 @@ recorded only when somebody collects them: without an exporter the sampler is of
 no more than its ids (OpenTelemetry's own rule for unsampled spans).
 """
 
+import logging
 import os
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +47,14 @@ __all__ = [
 _TRACE_CONTEXT: Final = TraceContextTextMapPropagator()
 _BAGGAGE: Final = W3CBaggagePropagator()
 _IDS: Final = RandomIdGenerator()
+_SAY_WHAT_CLIENTS_SEND: Final = (
+    "opentelemetry.baggage.propagation",
+    "opentelemetry.trace.propagation.tracecontext",
+    "opentelemetry.trace.span",
+)
+for _name in _SAY_WHAT_CLIENTS_SEND:
+    # A line for each entry that makes no sense, in the client's words: anybody could fill our logs.
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 _LAST_SPANS: Final = 1.0
 _ROUTING_KEY: Final = otel_context.create_key("delinkcious-routing-headers")
 

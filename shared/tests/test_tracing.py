@@ -47,6 +47,17 @@ def test_a_trace_that_makes_no_sense_is_begun_anew(wrong: str) -> None:
     assert trace not in {TRACE, "0" * 32}
 
 
+def test_nobody_writes_our_logs_with_headers_that_make_no_sense(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    entries = ",".join(["no entry", "k\n=", "é=1", "=", "a=" + "b" * 5000] * 100)
+    tracing.extract(
+        {"traceparent": "0" * 600, "tracestate": "a=1,a=2,," + "B" * 600, "baggage": entries}
+    )
+    tracing.extract({"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "tracestate": "a=1,a=2,b"})
+    assert caplog.records == []
+
+
 def test_baggage_goes_along() -> None:
     sent = passed_on({"baggage": "tenant=blue,build=a%20b"})
     assert sorted(sent["baggage"].split(",")) == ["build=a+b", "tenant=blue"]
