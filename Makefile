@@ -48,6 +48,10 @@ test_short: .venv ## The tests that need no servers (seconds)
 test_resilience: .venv ## Break the running platform in a random order: make test_resilience ROUNDS=10 SEED=1
 	$(BIN)/python -m tests.resilience $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: fuzz
+fuzz: .venv ## Send every API requests that nobody thought of (minutes): make fuzz ARGS='--examples 500 --seed 1'
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 .PHONY: check
 check: .venv ## Format, lint, types and generated code
 	$(BIN)/ruff format --check --quiet .

@@ -1,7 +1,7 @@
 """The APIs that are tried: the public one and those of the services, each with who may call it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -128,15 +128,10 @@ def _save_with_tag(links: LinkManager, username: str) -> None:
     links.update_link(username, LinkChange(URL, add_tags=("python",)))
 
 
-def services(stores: Stores) -> Iterator[Api]:
-    """The REST services, each over its database, called by services that may."""
+def service(name: str, stores: Stores) -> Api:
+    """The REST API of a service over its database, called by services that may."""
     managers(stores).users.register(ALICE)
-    yield Api("link", link_app(stores), _with_tag(stores))
-    yield Api(
-        "social_graph", social_graph_app(stores), _peers(social_graph_service.callers.CALLERS)
-    )
-    yield Api("user", user_app(stores), _peers(user_service.callers.CALLERS))
-    yield Api("link_checker", _link_checker(), _peers(link_checker.callers.CALLERS))
+    return _SERVICES[name](stores)
 
 
 def _with_tag(stores: Stores) -> Callable[[str], Headers]:
@@ -159,3 +154,17 @@ def _link_checker() -> RestApp:
     checker = Checker(_AllIsWell(), timeout=1, max_redirects=3, max_page_bytes=1000)
     function = LinkCheckFunction(checker, InMemoryBlockingPublisher())
     return create_function_app(function, auth_for(GATEWAY, "link-manager"))
+
+
+_SERVICES: Final[Mapping[str, Callable[[Stores], Api]]] = {
+    "link": lambda stores: Api("link", link_app(stores), _with_tag(stores)),
+    "social_graph": lambda stores: Api(
+        "social_graph", social_graph_app(stores), _peers(social_graph_service.callers.CALLERS)
+    ),
+    "user": lambda stores: Api("user", user_app(stores), _peers(user_service.callers.CALLERS)),
+    "link_checker": lambda _stores: Api(
+        "link_checker", _link_checker(), _peers(link_checker.callers.CALLERS)
+    ),
+}
+NAMES: Final = ("gateway", *_SERVICES)
+"""The gateway, and every service that speaks REST."""

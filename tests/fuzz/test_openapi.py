@@ -11,7 +11,7 @@ from tests.fuzz.apis import Api
 from tests.fuzz.explore import document_of, explore
 from tests.support.platform import Stores, managers, stores
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 SEED = 1
 EXAMPLES = 3
@@ -38,12 +38,10 @@ def opened(session_databases: Databases) -> Iterator[Stores]:
 def api(request: pytest.FixtureRequest, opened: Stores) -> Api:
     if request.param == "gateway":
         return apis.gateway(managers(opened))
-    return next(api for api in apis.services(opened) if api.name == request.param)
+    return apis.service(request.param, opened)
 
 
-@pytest.mark.parametrize(
-    "api", ["gateway", "link", "social_graph", "user", "link_checker"], indirect=True
-)
+@pytest.mark.parametrize("api", apis.NAMES, indirect=True)
 def test_every_request_is_answered_as_the_document_says(api: Api) -> None:
     report = explore(api, examples=EXAMPLES, seed=SEED)
     assert not report.faults, "\n\n".join(report.faults)

@@ -83,10 +83,6 @@ class Stores:
         """Every row of every table of every database, as text and in order."""
         return {name: _rows(database) for name, database in self._named().items()}
 
-    def tables(self) -> dict[str, list[str]]:
-        """The names of all tables and their columns."""
-        return {name: _columns(database) for name, database in self._named().items()}
-
     def close(self) -> None:
         for database in self._named().values():
             database.close()
@@ -200,16 +196,21 @@ def platform(stores: Stores) -> Iterator[Platform]:
         def address(app: RestApp) -> Address:
             return stack.enter_context(serving(app, one_at_a_time=True))
 
-        def http(peer: str, app: RestApp) -> HttpClient:
-            return HttpClient(peer, address(app), token=token_of(GATEWAY))
+        at = {"link-manager": address(link_app(stores)), "user-manager": address(user_app(stores))}
+        at["social-graph-manager"] = address(social_graph_app(stores))
 
-        links = http("link-manager", link_app(stores))
-        social_graph = SocialGraphClient(http("social-graph-manager", social_graph_app(stores)))
-        users = http("user-manager", user_app(stores))
-        news = stack.enter_context(_news(social_graph, LinkClient(links)))
+        def http(peer: str, caller: str = GATEWAY) -> HttpClient:
+            return HttpClient(peer, at[peer], token=token_of(caller))
+
+        sources = RemoteSources(
+            SocialGraphClient(http("social-graph-manager", NEWS)),
+            LinkClient(http("link-manager", NEWS)),
+        )
+        news = stack.enter_context(_news(sources))
+        links, users = http("link-manager"), http("user-manager")
         managers = Managers(
             links=LinkClient(links),
-            social_graph=social_graph,
+            social_graph=SocialGraphClient(http("social-graph-manager")),
             users=UserClient(users),
             news=news,
             imports=ImportClient(links),
@@ -226,9 +227,8 @@ def gateway_app(managers: Managers) -> RestApp:
 
 
 @contextmanager
-def _news(social_graph: SocialGraphClient, links: LinkClient) -> Iterator[NewsClient]:
+def _news(sources: RemoteSources) -> Iterator[NewsClient]:
     store = InMemoryNewsStore(1000, timedelta(days=30))
-    sources = RemoteSources(social_graph, links)
     watchers = Watchers(limit=10, heartbeat=0.05)
     rebuilder = Rebuilder(store, sources, feed_size=1000)
     service = news_grpc_service(NewsManager(store, rebuilder, watchers), watchers.close)

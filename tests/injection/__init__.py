@@ -1,0 +1,1 @@
+"""What attackers send, in every parameter of every call, and that it changes nothing of others."""
