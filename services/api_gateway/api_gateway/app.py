@@ -45,9 +45,12 @@ from delinkcious.object_model.social_graph import SocialGraphManager
 from delinkcious.object_model.users import UserManager
 
 _TRANSFERS_EACH: Final = 2
+"""How many imports and exports of one user may pass through at a time."""
 _LONG_CALLS: Final = 2
 _LONG_CALLS_EACH: Final = 1
-"""How many imports and exports of one user may pass through at a time."""
+"""How many searches by regular expressions, and how many changes of many links, of all users and of
+one may be under way at a time.
+"""
 
 
 @dataclass(frozen=True, slots=True)
