@@ -21,7 +21,7 @@ from delinkcious.tls import Tls, tls
 from .conftest import FRIEND, Servicer, services
 
 PEER = "news-manager"
-ONCE = Policy(attempts=1, timeout=2, breaker_failures=1000)
+ONCE = Policy(connect_timeout=10, timeout=10, attempts=1, breaker_failures=1000)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_caller_without_a_certificate_is_refused(address: Address, authority: 
         grpc.secure_channel(str(address), credentials, options) as channel,
         pytest.raises(grpc.RpcError) as caught,
     ):
-        NewsStub(channel).GetNews(news_pb2.GetNewsRequest(), timeout=2)
+        NewsStub(channel).GetNews(news_pb2.GetNewsRequest(), timeout=10)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
