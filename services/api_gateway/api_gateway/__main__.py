@@ -54,8 +54,8 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
     sessions = Sessions(
         managers.users, seconds=settings.session_cache_seconds, size=settings.session_cache_size
     )
-    heed_revocations(broker, sessions)
     streams = NewsStreams(managers.news, sessions, settings.news_streams)
+    heed_revocations(broker, sessions, streams.end_those_of)
     app = create_gateway_app(
         managers,
         sessions,

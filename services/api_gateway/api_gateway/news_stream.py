@@ -54,7 +54,7 @@ class NewsStreams:
         self._news = news
         self._sessions = sessions
         self._slots = Slots(total, EACH, "streams of news")
-        self._open: set[NewsWatch] = set()
+        self._open: dict[NewsWatch, str] = {}
         self._closed = False
         self._lock = Lock()
 
@@ -71,7 +71,7 @@ class NewsStreams:
         with self._slots.one_for(username):
             watch = self._news.watch_news(username, after, author)
             try:
-                self._add(watch)
+                self._add(watch, username)
                 yield from self._chunks(watch, token)
             finally:
                 self._remove(watch)
@@ -81,6 +81,15 @@ class NewsStreams:
         with self._lock:
             self._closed = True
             watches = list(self._open)
+        for watch in watches:
+            watch.close()
+
+    def end_those_of(self, username: str) -> None:
+        """Ends the streams of a user, some of whose tokens are good no longer; who reads with
+        another comes again and misses nothing.
+        """
+        with self._lock:
+            watches = [watch for watch, reader in self._open.items() if reader == username]
         for watch in watches:
             watch.close()
 
@@ -94,15 +103,15 @@ class NewsStreams:
                 self._sessions.identify(token)
                 yield _message(event) if event else _ALIVE
 
-    def _add(self, watch: NewsWatch) -> None:
+    def _add(self, watch: NewsWatch, username: str) -> None:
         with self._lock:
             if self._closed:
                 raise Unavailable("The server is stopping.", retry_after=1)
-            self._open.add(watch)
+            self._open[watch] = username
 
     def _remove(self, watch: NewsWatch) -> None:
         with self._lock:
-            self._open.discard(watch)
+            self._open.pop(watch, None)
         watch.close()
 
 

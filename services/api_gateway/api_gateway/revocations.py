@@ -5,7 +5,7 @@ connected: so it forgets everything whenever it begins to listen. Until then, wh
 as old as ever `Sessions` lets it become.
 """
 
-from functools import partial
+from collections.abc import Callable
 
 import structlog
 
@@ -17,20 +17,31 @@ from delinkcious.revocation import CREDENTIALS_REVOKED, Revocation
 logger = structlog.get_logger()
 
 
-def heed_revocations(source: EventSource, sessions: Sessions) -> None:
-    """Has the sessions forget what is revoked; to be called before the source is started."""
-    source.listen(CREDENTIALS_REVOKED, partial(_forget, sessions))
+def heed_revocations(
+    source: EventSource, sessions: Sessions, end_streams_of: Callable[[str], None]
+) -> None:
+    """Has the sessions forget what is revoked; to be called before the source is started.
+
+    Args:
+        end_streams_of: ends what a user reads for long, and would not ask about for seconds.
+    """
+
+    def heed(event: Event) -> None:
+        try:
+            revocation = Revocation.of(event)
+        except MalformedEvent:
+            sessions.forget_everything()  # it may have been any of them
+            raise
+        _forget(sessions, revocation)
+        end_streams_of(revocation.username)
+        logger.debug("credentials_forgotten", event_id=event.id)
+
+    source.listen(CREDENTIALS_REVOKED, heed)
     source.on_connect(sessions.forget_everything)
 
 
-def _forget(sessions: Sessions, event: Event) -> None:
-    try:
-        revocation = Revocation.of(event)
-    except MalformedEvent:
-        sessions.forget_everything()  # it may have been any of them
-        raise
+def _forget(sessions: Sessions, revocation: Revocation) -> None:
     if revocation.digests is None:
         sessions.forget_user(revocation.username)
     else:
         sessions.forget_digests(revocation.digests)
-    logger.debug("credentials_forgotten", event_id=event.id)

@@ -137,6 +137,20 @@ def test_a_stream_ends_when_its_session_does(sessions: Sessions, bob: Caller) ->
         sessions.identify(bob.token)
 
 
+def test_streams_of_a_user_are_ended_at_once_and_nobody_elses(
+    sessions: Sessions, bob: Caller, caller: Callable[[str], Caller]
+) -> None:
+    news, alice = Watched(), caller("alice")
+    streams = NewsStreams(news, sessions, total=5)
+    opened = [streams.open(each.username, each.token, None, None) for each in (bob, alice)]
+    for stream in opened:
+        next(stream)
+    streams.end_those_of(bob.username)
+    assert list(opened[0]) == []
+    assert [watch.closed.is_set() for watch in news.watches] == [True, False]
+    streams.close()
+
+
 def test_a_stream_that_is_left_is_closed(sessions: Sessions, bob: Caller) -> None:
     news = Watched()
     stream = NewsStreams(news, sessions).open(bob.username, bob.token, None, None)

@@ -24,6 +24,10 @@ from user_service.memory import InMemoryUserStore
 LONG = 3600
 
 
+def ignored(_username: str) -> None:
+    """Ends no streams, for there are none."""
+
+
 def gateway(users: UserManager) -> Sessions:
     """Another gateway's memory, in which whatever is not told would stay for long."""
     return Sessions(users, seconds=LONG, size=100)
@@ -52,10 +56,16 @@ def source() -> InMemoryBackgroundBroker:
 
 
 @pytest.fixture
-def sessions(users: UserManager, source: InMemoryBackgroundBroker) -> Sessions:
+def ended() -> list[str]:
+    """Whose streams were ended."""
+    return []
+
+
+@pytest.fixture
+def sessions(users: UserManager, source: InMemoryBackgroundBroker, ended: list[str]) -> Sessions:
     users.register(GitHubIdentity(7, "alice", "", ""))
     sessions = gateway(users)
-    heed_revocations(source, sessions)
+    heed_revocations(source, sessions, ended.append)
     return sessions
 
 
@@ -84,6 +94,7 @@ def test_whatever_ends_a_session_is_heeded(
     users: UserManager,
     user_store: InMemoryUserStore,
     source: InMemoryBackgroundBroker,
+    ended: list[str],
     what: str,
 ) -> None:
     token = users.login("alice").access_token
@@ -93,6 +104,7 @@ def test_whatever_ends_a_session_is_heeded(
     [event] = told(user_store)
     source.tell(event)
     assert not knows(sessions, token)
+    assert ended == ["alice"]
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -132,7 +144,7 @@ def test_what_is_not_revoked_is_not_asked_about_again(
     users.register(GitHubIdentity(7, "alice", "", ""))
     counting: Any = Counting(users)
     sessions = gateway(counting)
-    heed_revocations(source, sessions)
+    heed_revocations(source, sessions, ignored)
     first, second = (users.login("alice").access_token for _ in range(2))
     for token in (first, second):
         sessions.identify(token)
@@ -174,7 +186,7 @@ class TestManyGateways:
         brokers = [BackgroundBroker(Broker("127.0.0.1", nats.server.port, "g")) for _ in memories]
         ready: list[bool] = []
         for broker, memory in zip(brokers, memories, strict=True):
-            heed_revocations(broker, memory)
+            heed_revocations(broker, memory, ignored)
             broker.on_connect(lambda: ready.append(True))
             broker.start()
         wait_until(lambda: len(ready) == len(brokers))
@@ -224,7 +236,7 @@ class TestManyGateways:
         users.register(GitHubIdentity(7, "alice", "", ""))
         sessions = Sessions(users, seconds=0.5, size=100)
         broker = BackgroundBroker(Broker("127.0.0.1", nats.server.port, "g"))
-        heed_revocations(broker, sessions)
+        heed_revocations(broker, sessions, ignored)
         broker.start()
         wait_until(lambda: broker.connected)
         nats.kill()
