@@ -88,7 +88,7 @@ def test_nothing_is_installed_without_its_hash() -> None:
         for pattern in patterns
         for path in ROOT.glob(pattern)
         for command in path.read_text().replace("\\\n", " ").splitlines()
-        if re.search(r"\bpip3? install\b", command)
+        if re.search(r"\bpip3? install\s", command)
     ]
     assert commands
     unsafe = [each for each in commands if not re.search(r"--require-hashes|--no-deps", each)]
