@@ -8,9 +8,11 @@ The files are read again when they change (docs/certificates.md).
 """
 
 import os
+import re
 import ssl
 import sys
 import tempfile
+from base64 import b64decode
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +25,15 @@ from delinkcious.watched import Steady, Watched
 
 OLDEST: Final = ssl.TLSVersion.TLSv1_3
 """What our own ends speak with one another."""
+
+
+_PRIVATE_KEY: Final = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----([^-]*)-----END")
+_KINDS: Final = (
+    bytes.fromhex("06092a864886f70d010101"),  # RSA, as the object identifiers are in DER
+    bytes.fromhex("06082a8648ce3d030107"),  # P-256
+    bytes.fromhex("06052b81040022"),  # P-384
+    bytes.fromhex("06032b6570"),  # Ed25519
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,10 @@ def load(files: TlsFiles) -> Material:
         ConfigurationError: one cannot be read or is no PEM, or key and certificate do not match.
     """
     material = Material(*(_read(path) for path in (files.ca, files.cert, files.key)))
+    if material.key and not _is_servable(material.key):
+        raise ConfigurationError(
+            f"TLS: {files.key}: it must be a key for ECDSA (P-256 or P-384), Ed25519 or RSA"
+        )
     try:
         _check(material)
     except (ssl.SSLError, UnicodeDecodeError) as error:
@@ -143,6 +158,17 @@ def _check(material: Material) -> None:
     if material.cert:
         with PemFiles(material) as files:
             context.load_cert_chain(str(files.cert), files.key, _no_passphrase)
+
+
+def _is_servable(pem: bytes) -> bool:
+    """Tells whether our servers know what to do with a key: Granian would end the process."""
+    for label, encoded in _PRIVATE_KEY.findall(pem):
+        try:
+            der = b64decode(encoded, validate=False)
+        except ValueError:
+            return False
+        return label == b"RSA " or any(name in der for name in _KINDS)
+    return False
 
 
 def _no_passphrase() -> str:

@@ -1,8 +1,21 @@
 """Certificates: what is read from files, what is refused, and what is kept."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
 
 from delinkcious.config import ConfigurationError, ServiceSettings, TlsFiles
 from delinkcious.testing.certificates import Authority, tls_settings
@@ -67,20 +80,66 @@ def test_what_is_no_certificate_stops_the_start_without_showing_the_key(
     assert secret not in str(caught.value)
 
 
+PKCS8, TRADITIONAL = PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL
+
+
+def private_key(kind: str) -> Any:
+    match kind:
+        case "ed25519":
+            return ed25519.Ed25519PrivateKey.generate()
+        case "ed448":
+            return ed448.Ed448PrivateKey.generate()
+        case "rsa":
+            return rsa.generate_private_key(65537, 2048)
+        case curve:
+            return ec.generate_private_key(getattr(ec, curve)())
+
+
+def write_self_signed(files: TlsFiles, key: Any, form: PrivateFormat) -> None:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "link-manager")])
+    now = datetime.now(UTC)
+    certificate = x509.CertificateBuilder(
+        name, name, key.public_key(), 1, now, now + timedelta(days=1)
+    )
+    digest = None if "ed" in type(key).__module__ else SHA256()
+    signed = certificate.sign(key, digest)
+    assert files.cert is not None
+    assert files.key is not None
+    files.cert.write_bytes(signed.public_bytes(Encoding.PEM))
+    files.key.write_bytes(key.private_bytes(Encoding.PEM, form, NoEncryption()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        *[(kind, PKCS8) for kind in ("rsa", "SECP256R1", "SECP384R1", "ed25519")],
+        *[(kind, TRADITIONAL) for kind in ("rsa", "SECP256R1", "SECP384R1")],
+    ],
+)
+def test_the_usual_kinds_of_keys_will_do(files: TlsFiles, kind: str, form: PrivateFormat) -> None:
+    write_self_signed(files, private_key(kind), form)
+    assert load(files).key
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [("SECP521R1", PKCS8), ("SECP256K1", PKCS8), ("SECP521R1", TRADITIONAL), ("ed448", PKCS8)],
+)
+def test_a_key_that_would_end_the_server_is_refused(
+    files: TlsFiles, kind: str, form: PrivateFormat
+) -> None:
+    write_self_signed(files, private_key(kind), form)
+    with pytest.raises(ConfigurationError, match="it must be a key for ECDSA"):
+        load(files)
+
+
 def test_a_key_under_a_passphrase_is_refused_and_nobody_is_asked_for_it(
     files: TlsFiles, tmp_path: Path
 ) -> None:
-    from cryptography.hazmat.primitives.serialization import (
-        BestAvailableEncryption,
-        Encoding,
-        PrivateFormat,
-        load_pem_private_key,
-    )
-
     path = tmp_path / "link-manager.key"
     key = load_pem_private_key(path.read_bytes(), None)
-    form = (Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
-    path.write_bytes(key.private_bytes(*form))
+    secret = BestAvailableEncryption(b"secret")
+    path.write_bytes(key.private_bytes(Encoding.PEM, PKCS8, secret))
     with pytest.raises(ConfigurationError, match=r"link-manager\.key"):
         load(files)
 
