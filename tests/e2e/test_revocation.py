@@ -34,10 +34,14 @@ def test_sessions_and_tokens_that_another_gateway_revokes_end_within_a_second(
     script = Api(alice.base, made["token"], alice.username)
     bystander = user("bystander")
     assert [status(each) for each in (alice, script, bystander)] == [200, 200, 200]
+    reading = alice.send("GET", "/v1/news/stream", stream=True)
+    lines = reading.iter_lines()
+    assert next(lines).startswith(b"retry:")
     elsewhere = another_gateway(stack)
     elsewhere.revoke_sessions(alice.username)
     elsewhere.revoke_tokens(alice.username)
     revoked = monotonic()
     wait_until(lambda: status(alice) == 401 and status(script) == 401)
+    assert not any(lines)  # the stream has ended, and nothing came any more
     assert monotonic() - revoked < 1
     assert status(bystander) == 200
