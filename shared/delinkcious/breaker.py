@@ -5,7 +5,7 @@ client's business, and so are retries.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, Final
 
@@ -65,9 +65,9 @@ class Breaker:
             # The usual case: a success would change nothing, so pybreaker need not know of it.
             try:
                 yield
-            except self._on:
-                with self._breaker.calling():
-                    raise
+            except self._on as failure:
+                self._count(failure)
+                raise
             return
         # Once open, pybreaker lets everybody try at once, and a peer that hangs would hold us all.
         one_at_a_time = self._breaker.current_state != _CLOSED
@@ -82,6 +82,11 @@ class Breaker:
         finally:
             if one_at_a_time:
                 self._trial.release()
+
+    def _count(self, failure: Exception) -> None:
+        """Counts a failure; unless others have opened the breaker since that call began."""
+        with suppress(*self._on, pybreaker.CircuitBreakerError), self._breaker.calling():
+            raise failure
 
     def _refusal(self) -> Unavailable:
         return Unavailable(
