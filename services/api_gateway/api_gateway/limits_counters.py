@@ -70,7 +70,10 @@ class Counters:
                 remaining = 0
         except redis.RedisError as error:
             raise CountersAway(str(error)) from error
-        return Grant(taken, remaining, max(0.0, reset - time.time()))
+        resets_in = reset - time.time()
+        if resets_in <= 0:
+            resets_in = rate.get_expiry()  # a window that has just begun says none, instead of all
+        return Grant(taken, remaining, resets_in)
 
     def check(self) -> None:
         """Raises `CountersAway` unless they can be reached."""

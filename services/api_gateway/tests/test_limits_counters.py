@@ -30,7 +30,9 @@ def counters(address: Server, user: str = "", password: str = "") -> Counters:
 def test_what_one_process_takes_another_cannot(redis_address: Server) -> None:
     limit = rate("10/hour")
     one, other = counters(redis_address), counters(redis_address)
-    assert one.take(limit, "user", "alice", 7).taken == 7
+    first = one.take(limit, "user", "alice", 7)
+    assert first.taken == 7
+    assert 3500 < first.resets_in <= 3600
     assert one.take(limit, "user", "bob", 1).taken == 1
     rest = other.take(limit, "user", "alice", 7)
     assert (rest.taken, rest.remaining) == (3, 0)
