@@ -172,7 +172,10 @@ class BackgroundBroker:
             await connection.client.subscribe(subject, cb=_teller(listener))
         await connection.client.flush()  # the broker has it, so nothing is missed from here on
         for callback in self._on_connect:
-            callback()
+            try:
+                callback()
+            except Exception:  # the listeners hear all the same
+                logger.exception("on_connect_failed")
 
     async def _publish(self) -> None:
         failures = 0

@@ -141,6 +141,21 @@ class TestBackgroundBroker:
         started(broker)
         wait_until(lambda: heard == [1, 2])
 
+    def test_it_listens_though_what_is_called_on_connect_fails(
+        self, started: Started, nats_address: NatsAddress
+    ) -> None:
+        heard: list[Event] = []
+
+        def fail() -> None:
+            raise ValueError
+
+        broker = background(nats_address.port)
+        broker.listen(SUBJECT, heard.append)
+        broker.on_connect(fail)
+        broker.on_connect(partial(broker.publish_soon, event()))
+        started(broker)
+        wait_until(lambda: bool(heard))
+
     def test_it_publishes_in_the_trace_of_whoever_asks(
         self, started: Started, nats_address: NatsAddress, spans: InMemorySpanExporter
     ) -> None:
