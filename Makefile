@@ -34,6 +34,18 @@ smoke_test: .venv ## Check a running deployment as a client: make smoke_test TAR
 	@test -n "$(TARGET_URL)" || { echo "say which deployment: make smoke_test TARGET_URL=http://127.0.0.1:5000"; exit 2; }
 	@$(BIN)/python -m tests.smoke $(TARGET_URL)
 
+.PHONY: up
+up: ## Run the whole platform in containers, in the background
+	@docker/prepare.sh
+	@./build.sh
+	@docker compose build --quiet
+	@docker compose up --detach --wait
+	@echo "Delinkcious is ready at http://127.0.0.1:5000 (docker compose logs --follow; make down)"
+
+.PHONY: down
+down: ## Stop the containers; the data stays in their volumes (docker compose down --volumes forgets it)
+	@docker compose --profile '*' down
+
 ##@ Change it
 
 .PHONY: test

@@ -7,7 +7,7 @@ readonly ROOT MAIN=main
 
 usage() {
     cat <<'END'
-usage: build.sh [--since REVISION] [--list] [--push] [--prefix PREFIX] [--number N] [SERVICE…]
+usage: build.sh [--since REVISION] [--list | --versions] [--push] [--prefix PREFIX] [--number N] [SERVICE…]
 
 Builds the image of each service that is named, or of all. An image is PREFIX/delinkcious-SERVICE, with two tags: the
 unique VERSION.N, and VERSION, which moves. VERSION is in services/SERVICE/VERSION, and from a branch has its name
@@ -15,6 +15,7 @@ behind it (0.1.4-myfeature).
 
   --since REVISION   only services that changed since then: themselves, their requirements, or what all share
   --list             say what would be built and why, and build nothing
+  --versions         say the version of each service, as variables for compose.yaml
   --push             push what was built; the password of the registry is read from standard input
   --prefix PREFIX    registry and account, such as ghcr.io/me; also IMAGE_PREFIX (default: delinkcious)
   --number N         number of this build; also BUILD_NUMBER or CIRCLE_BUILD_NUM (default: 0)
@@ -96,7 +97,7 @@ log_in() {
         die "logging in to ${registry:-Docker Hub} as $user failed"
 }
 
-since="" list="" push="" chosen=()
+since="" list="" versions="" push="" chosen=()
 prefix=${IMAGE_PREFIX:-delinkcious}
 number=${BUILD_NUMBER:-${CIRCLE_BUILD_NUM:-0}}
 user=${REGISTRY_USER:-}
@@ -108,6 +109,7 @@ while (($#)); do
             shift
             ;;
         --list) list=yes ;;
+        --versions) versions=yes ;;
         --push) push=yes ;;
         -h | --help) usage; exit ;;
         -*) usage >&2; die "there is no option $1" ;;
@@ -125,6 +127,14 @@ done
 [[ $prefix =~ ^[a-z0-9][a-z0-9._:/-]*$ ]] || die "--prefix: '$prefix' cannot begin the name of an image"
 [ -z "$since" ] || in_repository rev-parse --quiet --verify "$since^{commit}" >/dev/null ||
     die "--since: '$since' is no revision here (is the clone shallow?)"
+
+if [ -n "$versions" ]; then
+    for service in "${chosen[@]}"; do
+        version=$(version_of "$service")
+        echo "${service^^}_VERSION=$version"
+    done
+    exit
+fi
 
 declare -A reasons=()
 for service in "${chosen[@]}"; do reasons[$service]=$(reason_for "$since" "$service"); done

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 
 TIMEOUT = 30
 
@@ -22,6 +24,20 @@ class ApiError(Exception):
         return [error["field"] for error in self.problem.get("errors", [])]
 
 
+class _Browser(HTTPAdapter):
+    """Takes every name below ``localhost`` for this machine, as browsers and curl do (RFC 6761)."""
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
+        url = urlsplit(request.url or "")
+        if (url.hostname or "").endswith(".localhost"):
+            request = request.copy()  # the session makes the next one, after a redirect, of this
+            request.headers["Host"] = url.netloc
+            request.url = url._replace(netloc=f"127.0.0.1:{url.port or 80}").geturl()
+        return super().send(request, *args, **options)
+
+
 @dataclass(frozen=True)
 class Api:
     """One user of the platform at ``base``, an URL such as ``http://127.0.0.1:5000``."""
@@ -34,6 +50,7 @@ class Api:
     def login(cls, base: str, username: str) -> "Api":
         """Logs in through a provider that honours GitHub's ``login`` hint without a browser."""
         with requests.Session() as session:
+            session.mount("http://", _Browser())
             response = session.get(
                 f"{base}/login",
                 params={"login": username},
