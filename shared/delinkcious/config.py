@@ -170,6 +170,7 @@ class ServiceSettings(BaseSettings):
     port: Port
     bind_address: str = "0.0.0.0"  # noqa: S104 - a container serves its own network interface
     management_port: Port = 9000
+    management_tls: bool = Field(False, description="whether that port is encrypted, too")
     log_level: LogLevel = "INFO"
     live_config_file: Path | None = Field(
         None, description="YAML of what may change while the process runs"
@@ -220,6 +221,8 @@ class ServiceSettings(BaseSettings):
                     f"{variables}: a certificate needs its key, a key its certificate, "
                     "and both the CA of the other end"
                 )
+        if self.management_tls and self.tls_cert_file is None:
+            raise ValueError("MANAGEMENT_TLS needs TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE")
         if self.tls_ca_file is not None and self.tls_cert_file is None:
             raise ValueError("TLS_CERT_FILE and TLS_KEY_FILE are not set, but TLS_CA_FILE is")
         return self

@@ -1,10 +1,13 @@
 """The management port: ``/healthz``, ``/readiness``, ``/metrics`` and ``/info``.
 
 It has its own port and thread, away from the public one, and answers also while the service itself
-is busy or waits for what it depends on.
+is busy or waits for what it depends on. It may be encrypted; a platform that asks has no
+certificate, so it is asked for none.
 """
 
 import dataclasses
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -15,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from delinkcious.health import Health
+from delinkcious.tls import PLAIN, Material, Tls, server_context
 
 _JSON: Final = "application/json"
 Answer = tuple[str, str, bytes]
@@ -24,6 +28,21 @@ _NAME: Final = "management"
 
 
 class _Server(ThreadingWSGIServer):
+    tls: Tls = PLAIN
+    _context: tuple[Material, ssl.SSLContext] | None = None
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Takes a connection; its thread encrypts it, so nobody waits who does not say a word."""
+        connection, client = super().get_request()
+        material = self.tls.current
+        if material is not None:
+            if self._context is None or self._context[0] is not material:
+                self._context = material, server_context(material)
+            connection = self._context[1].wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, client
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Says nothing: that a client broke off is no news."""
 
@@ -43,9 +62,12 @@ class ManagementServer:
     Args:
         port: where to listen; 0 takes a free one.
         info: what ``/info`` answers.
+        tls: set, it speaks TLS only.
     """
 
-    def __init__(self, host: str, port: int, health: Health, info: dict[str, Any]) -> None:
+    def __init__(
+        self, host: str, port: int, health: Health, info: dict[str, Any], tls: Tls = PLAIN
+    ) -> None:
         self._health = health
         self._info = info
         self._routes: dict[str, Callable[[], Answer]] = {
@@ -57,6 +79,7 @@ class ManagementServer:
         self._server = make_server(
             host, port, self._answer, server_class=_Server, handler_class=_Handler
         )
+        self._server.tls = tls
         self.port: int = self._server.server_port
 
     def start(self) -> None:

@@ -231,7 +231,11 @@ def _run_role(runtime: Runtime[S], role: Role[S]) -> None:
     BUILD_INFO.labels(settings.service_name, runtime.role, info["version"], info["revision"]).set(1)
     try:
         management = ManagementServer(
-            settings.bind_address, settings.management_port, runtime.health, info
+            settings.bind_address,
+            settings.management_port,
+            runtime.health,
+            info,
+            tls(settings.tls if settings.management_tls else None),
         )
     except OSError as error:
         problem = _cannot_listen("MANAGEMENT_PORT", settings.management_port, error)

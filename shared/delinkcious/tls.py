@@ -94,6 +94,15 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
+def server_context(material: Material) -> ssl.SSLContext:
+    """Returns what Python's own TLS serves with; clients are asked for no certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = OLDEST
+    with PemFiles(material) as files:
+        context.load_cert_chain(str(files.cert), files.key)
+    return context
+
+
 class PemFiles:
     """Material as files, for who takes nothing else: in memory, and gone when closed.
 

@@ -186,3 +186,10 @@ def test_part_of_what_encryption_takes_stops_the_start(
 def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"TLS_CA_FILE: no such file"):
         settings(monkeypatch, TLS_CA_FILE=str(tmp_path / "none"))
+
+
+def test_a_management_port_is_not_encrypted_without_a_certificate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ConfigurationError, match="MANAGEMENT_TLS needs TLS_CERT_FILE"):
+        settings(monkeypatch, MANAGEMENT_TLS="true")

@@ -88,11 +88,31 @@ def service(folder: Path, authority: Authority) -> Iterator[ServiceProcess]:
     settings = {
         "PYTHONPATH": str(folder),
         "DELINKCIOUS_MUTUAL_AUTH": "false",
+        "MANAGEMENT_TLS": "true",
         **tls_settings(files),
     }
     with ServiceProcess("tls_probe", "serve", settings) as process:
-        process.wait_ready()
+        wait_until(lambda: asked(process, files) == "ready", timeout=30)
         yield process
+
+
+def asked(service: ServiceProcess, files: TlsFiles) -> str:
+    """Returns what a platform is told, which has no certificate."""
+    url = f"https://{HOST}:{service.management_port}/readiness"
+    try:
+        return str(requests.get(url, verify=str(files.ca), timeout=5).json()["status"])
+    except requests.ConnectionError:
+        return ""
+
+
+def test_the_management_port_may_be_encrypted_too(
+    service: ServiceProcess, caller: TlsFiles
+) -> None:
+    silent = [socket.create_connection((HOST, service.management_port)) for _ in range(5)]
+    assert service.management("/healthz") == b""
+    assert asked(service, caller) == "ready"
+    for each in silent:
+        each.close()
 
 
 def calling(service: ServiceProcess, files: TlsFiles | None, peer: str = PEER) -> HttpClient:
