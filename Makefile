@@ -30,17 +30,21 @@ check_consistency: .venv ## Compare the stores of the running local platform wit
 	@$(BIN)/python -m tools.consistency
 
 .PHONY: smoke_test
-smoke_test: .venv ## Check a running deployment as a client: make smoke_test TARGET_URL=http://…
-	@test -n "$(TARGET_URL)" || { echo "say which deployment: make smoke_test TARGET_URL=http://127.0.0.1:5000"; exit 2; }
-	@$(BIN)/python -m tests.smoke $(TARGET_URL)
+smoke_test: .venv ## Check a running deployment as a client: make smoke_test TARGET_URL=http://… (or the containers)
+	@containers=http://$$(docker compose port api-gateway 5000 2>/dev/null); \
+	target="$(TARGET_URL)"; target="$${target:-$$containers}"; \
+	test "$$target" != http:// || { echo "say which deployment: make smoke_test TARGET_URL=http://127.0.0.1:5000"; exit 2; }; \
+	if [ "$$target" = "$$containers" ]; then export SMOKE_LINK="$${SMOKE_LINK:-http://api-gateway:5000/openapi.json}"; fi; \
+	$(BIN)/python -m tests.smoke "$$target"
 
 .PHONY: up
 up: ## Run the whole platform in containers, in the background
 	@docker/prepare.sh
 	@./build.sh
-	@docker compose build --quiet
+	@docker compose --profile '*' build --quiet
 	@docker compose up --detach --wait
-	@echo "Delinkcious is ready at http://127.0.0.1:5000 (docker compose logs --follow; make down)"
+	@echo "Delinkcious is ready at http://$$(docker compose port api-gateway 5000)" \
+		"(make smoke_test; docker compose logs --follow; make down)"
 
 .PHONY: down
 down: ## Stop the containers; the data stays in their volumes (docker compose down --volumes forgets it)

@@ -63,19 +63,28 @@ digest() { printf %s "$(cat ".secrets/$1")" | sha256sum | cut -d' ' -f1; }
     echo "] }"
 } >.secrets/nats-users.conf
 
-# What `docker compose` reads by itself. Lines that are not ours are left as they are.
+# What `docker compose` reads by itself: our lines, then those of whoever runs it, which therefore count.
+readonly OURS="# Written by docker/prepare.sh. What is said below the next line stays, and goes before." THEIRS="# Yours:"
 touch ../.env
+theirs=$(if grep -qxF "$THEIRS" ../.env; then sed "1,/^$THEIRS\$/d" ../.env; fi)
+said() { grep -q "^$1=." <<<"$theirs" || [ -n "${!1:-}" ]; }
 {
-    grep -v '_VERSION=' ../.env || true
+    echo "$OURS"
     ../build.sh --versions
-} >../.env.new
-if ! grep -q '^COMPOSE_PROFILES=' ../.env.new; then
-    # Without an application at GitHub, people log in with the local identity provider, and links to the platform's own
-    # network are checked.
-    if [ -n "${GITHUB_CLIENT_ID:-}" ]; then
-        printf 'COMPOSE_PROFILES=\nGITHUB_CLIENT_ID=%s\n' "$GITHUB_CLIENT_ID"
+    if said GITHUB_CLIENT_ID; then
+        [ -z "${GITHUB_CLIENT_ID:-}" ] || echo "GITHUB_CLIENT_ID=$GITHUB_CLIENT_ID"
     else
-        printf 'COMPOSE_PROFILES=local\nLINK_CHECKER_ALLOWED_NETWORKS=172.16.0.0/12,192.168.0.0/16\n'
-    fi >>../.env.new
-fi
+        # Without an application at GitHub, people log in with the local identity provider, and links to the platform's
+        # own network are checked.
+        provider=http://identity-provider.localhost:${IDENTITY_PROVIDER_PORT:-8090}
+        echo "COMPOSE_PROFILES=local"
+        echo "GITHUB_CLIENT_ID=delinkcious-local"
+        echo "GITHUB_URL=$provider"
+        echo "GITHUB_API_URL=$provider"
+        echo "GITHUB_INSECURE=true"
+        echo "LINK_CHECKER_ALLOWED_NETWORKS=172.16.0.0/12,192.168.0.0/16"
+    fi
+    echo "$THEIRS"
+    [ -z "$theirs" ] || echo "$theirs"
+} >../.env.new
 mv ../.env.new ../.env

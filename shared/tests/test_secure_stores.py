@@ -168,7 +168,7 @@ def test_migrations_run_over_tls(
     from social_graph_service import migrations
 
     with relaying("postgres", Address(postgres_server.host, postgres_server.port), server) as at:
-        address = replace(postgres_database, port=at.port, tls=service)
+        address = replace(postgres_database, host=at.host, port=at.port, tls=service)
         migrate(address, migrations)
     with psycopg.connect(postgres_database.conninfo) as connection:
         connection.execute("SELECT FROM follows")

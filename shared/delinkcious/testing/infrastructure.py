@@ -102,7 +102,7 @@ class Containers:
     @contextmanager
     def nats(self) -> Iterator[NatsAddress]:
         """A NATS server whose streams may be deleted."""
-        with _container("nats:2.15", 4222, "-js") as container:
+        with _container("nats:2.15-alpine", 4222, "-js") as container:
             address = NatsAddress(*_published(container, 4222))
             wait_until(address.answers, 60, message="the container of nats answers")
             yield address
