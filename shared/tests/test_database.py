@@ -392,3 +392,14 @@ async def test_a_worker_starts_without_its_database_and_finds_it_later(
             await asyncio.to_thread(database.check)
         await asyncio.to_thread(postgres_process.start)
         await eventually(found, 10)
+
+
+def test_a_thread_that_ends_leaves_no_connection_behind(
+    database: Database, elsewhere: Elsewhere
+) -> None:
+    """Servers take other threads now and then; connections are few."""
+    ours = "SELECT pid FROM pg_stat_activity WHERE pid = {}"
+    with ThreadPoolExecutor(1) as thread:
+        pid = thread.submit(value, database, "SELECT pg_backend_pid()").result()
+        assert elsewhere(ours.format(pid))
+    wait_until(lambda: not elsewhere(ours.format(pid)))

@@ -41,7 +41,7 @@ _RECONNECT: Final = Backoff(base=0.1, cap=2)
 _CONNECT_TIMEOUT: Final = 2
 _DRAIN_TIMEOUT: Final = 5
 _FLUSH_TIMEOUT: Final = 5
-_CLOSE_TIMEOUT: Final = 1
+_CLOSE_TIMEOUT: Final = 0.25
 _LOOK_INTERVAL: Final = 1
 _PING_INTERVAL: Final = 2
 _MAX_OUTSTANDING_PINGS: Final = 2
