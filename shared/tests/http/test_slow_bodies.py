@@ -1,11 +1,12 @@
 """Clients that are slow to send what they announce, on the real server."""
 
 import http.client
+import resource
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from textwrap import dedent
 from threading import Event, Semaphore, Thread
@@ -79,11 +80,17 @@ def port() -> Iterator[int]:
     port = free_port()
     numbers = [str(number) for number in (port, PLACES, EACH, TOTAL, SLOWEST)]
     command = [sys.executable, "-c", PROGRAM, *numbers]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_few_files
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         yield port
         process.terminate()
+
+
+def _few_files() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1024))
 
 
 def connect(port: int, source: str) -> socket.socket:
@@ -150,6 +157,13 @@ def test_who_sends_steadily_is_waited_for(port: int) -> None:
             connection.sendall(body[at : at + PIECE])
         assert monotonic() - began > SLOWEST
         assert b"200 OK" in answer(connection)
+
+
+def test_many_connections_on_which_nothing_is_said_keep_nobody_out(port: int) -> None:
+    with ExitStack() as opened:
+        for _ in range(200):  # more than it was given; Granian asks for all there are
+            opened.enter_context(connect(port, "127.0.0.4"))
+        assert ask(port, "127.0.0.1") == 200
 
 
 def status_of(port: int, head: str) -> str:
