@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tools.local_stack.certificates import Certificates
+from tools.local_stack.configuration import REPOSITORY
 from tools.local_stack.credentials import Credentials
 from tools.local_stack.environment import Environments, GitHubSecretMissing, github
 from tools.local_stack.layout import (
@@ -11,7 +12,9 @@ from tools.local_stack.layout import (
     LINK,
     NEWS,
     Layout,
+    Service,
 )
+from tools.local_stack.stack import REDIS_RULES
 
 
 @pytest.fixture
@@ -135,3 +138,9 @@ def test_nothing_is_encrypted_unless_it_is_asked_for(
     assert layout.url(API_GATEWAY).startswith("https:")
     assert layout.url(IDENTITY_PROVIDER).startswith("http:")
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "tls").iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize(("service", "rules"), REDIS_RULES)
+def test_what_redis_lets_a_service_do_is_told_as_it_is(service: Service, rules: str) -> None:
+    told = (REPOSITORY / "docs" / "certificates.md").read_text()
+    assert f"user {service.name} on #<sha256 of the password> {rules}\n" in told
