@@ -17,7 +17,13 @@ _USERNAME: Final = TypeAdapter(Username)
 
 
 class UsernameConverter(BaseConverter):
-    """``<username:name>``: a username, in lower case however it was written."""
+    """``<username:name>``: a username, in lower case however it was written.
+
+    The expression says all that a name may be: of a path that only the converter refuses, Werkzeug
+    says that some other method would be allowed there.
+    """
+
+    regex = "(?![A-Za-z0-9-]{65})[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
 
     def to_python(self, value: str) -> str:
         """Returns the username, or has the route not match."""

@@ -17,6 +17,10 @@ def client() -> FlaskClient:
     def person(name: str) -> Response:
         return json_response({"name": name})
 
+    @app.delete("/people/<username:name>")
+    def leave(name: str) -> Response:
+        return json_response({"name": name})
+
     @app.get("/things/<id:number>")
     def thing(number: int) -> Response:
         return json_response({"number": number})
@@ -38,6 +42,13 @@ def test_a_username_is_in_lower_case_however_it_is_written(client: FlaskClient, 
 )
 def test_what_cannot_be_a_username_is_nobody(client: FlaskClient, name: str) -> None:
     assert client.get(f"/people/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["a_b", "a--b", "%C3%A9", "x" * 65])
+def test_what_cannot_be_a_username_is_nobody_to_be_deleted_either(
+    client: FlaskClient, name: str
+) -> None:
+    assert client.delete(f"/people/{name}").status_code == 404
 
 
 @pytest.mark.parametrize(
