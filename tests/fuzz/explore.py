@@ -13,6 +13,7 @@ from typing import Any, Final
 import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.parameters import ParameterLocation
 from schemathesis.core.transport import Response
 from schemathesis.engine import events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
@@ -134,7 +135,9 @@ def filter_failure(
     """Tells whether a finding is a fault of ours; Schemathesis knows it by this name."""
     if isinstance(failure, RejectedPositiveData) and response.status_code == 400:
         return not _named(response) <= _beyond_the_document(case)
-    return not (isinstance(failure, AcceptedNegativeData) and _is_one_of_a_list(case))
+    if isinstance(failure, AcceptedNegativeData):
+        return not (_is_one_of_a_list(case) or _is_any_file(case))
+    return True
 
 
 def _named(response: Response) -> set[str]:
@@ -178,6 +181,12 @@ def _is_one_of_a_list(case: Case[Any]) -> bool:
     properties = schema.raw_schema.get("properties", {}) if schema else {}
     lists = [name for name, field in properties.items() if field.get("type") == "array"]
     return any(name in case.body and not isinstance(case.body[name], list) for name in lists)
+
+
+def _is_any_file(case: Case[Any]) -> bool:
+    """Whether no JSON is sent as such where a file is taken: the query may say what it is."""
+    is_file = (case.operation.label, "body") in _TOLD_IN_WORDS
+    return is_file and case.meta is not None and case.meta.is_negative_at(ParameterLocation.BODY)
 
 
 def _answers(recorder: ScenarioRecorder) -> Counter[int]:

@@ -3,11 +3,19 @@
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from api_gateway.app import Managers
 from delinkcious.testing.databases import Databases
 from tests.injection.attack import settle
 from tests.support.platform import Stores, managers, stores
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_written() -> Iterator[None]:
+    """Logs of thousands of requests tell nothing here, and cost more than the requests."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture
