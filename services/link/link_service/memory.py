@@ -4,7 +4,6 @@ The same contract tests run on both. One lock stands for every row lock, and a t
 fails puts back the state it began with.
 """
 
-import copy
 import re
 import threading
 from collections import Counter
@@ -66,6 +65,14 @@ class _Collection:
     versions: dict[int, int] = field(default_factory=dict)
     tombstones: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
+    def copied(self) -> "_Collection":
+        return replace(
+            self,
+            links=dict(self.links),
+            versions=dict(self.versions),
+            tombstones=list(self.tombstones),
+        )
+
 
 @dataclass
 class _State:
@@ -74,6 +81,16 @@ class _State:
     collections: dict[str, _Collection] = field(default_factory=dict)
     purged: dict[str, DeletedUser] = field(default_factory=dict)
     events: list[Entry] = field(default_factory=list)
+
+    def copied(self) -> "_State":
+        """Returns a copy; what it shares never changes."""
+        return replace(
+            self,
+            urls={name: replace(url) for name, url in self.urls.items()},
+            collections={name: each.copied() for name, each in self.collections.items()},
+            purged=dict(self.purged),
+            events=list(self.events),
+        )
 
     def new_id(self) -> int:
         self.next_id += 1
@@ -115,7 +132,7 @@ class InMemoryLinkStore:
     @contextmanager
     def change(self, username: str) -> Iterator["InMemoryLinkTransaction"]:
         with self._lock:
-            before = copy.deepcopy(self._state)
+            before = self._state.copied()
             try:
                 yield InMemoryLinkTransaction(self._state, username)
             except BaseException:

@@ -8,7 +8,7 @@ import copy
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 
 from delinkcious.audit import Act
@@ -116,6 +116,15 @@ class _State:
     events: list[Entry] = field(default_factory=list)
     audit: dict[str, tuple[str | None, AuditEntry]] = field(default_factory=dict)
 
+    def copied(self) -> "_State":
+        """Returns a copy; what it shares never changes."""
+        parts = {field.name: copy.copy(getattr(self, field.name)) for field in fields(self)}
+        parts["deletions"] = {
+            name: replace(deletion, services=dict(deletion.services))
+            for name, deletion in self.deletions.items()
+        }
+        return _State(**parts)
+
     def running(self) -> list[_Deletion]:
         return [each for each in self.deletions.values() if each.finished_at is None]
 
@@ -159,7 +168,7 @@ class InMemoryUserStore:
     @contextmanager
     def transaction(self) -> Iterator["InMemoryUserTransaction"]:
         with self._lock:
-            before = copy.deepcopy(self._state)
+            before = self._state.copied()
             try:
                 yield InMemoryUserTransaction(self._state)
             except BaseException:
