@@ -60,6 +60,19 @@ test: check ## All tests: format, lint, types, generated code, unit, integration
 test_short: .venv ## The tests that need no servers (seconds)
 	$(BIN)/python -m pytest -n 3 -m 'not integration and not e2e'
 
+.PHONY: test_some
+test_some: .venv ## Some tests, with a report in test-results/: make test_some MARKS=e2e TESTS='services/link tests'
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --junit-xml test-results/tests.xml \
+		$(if $(MARKS),-m '$(MARKS)') $(TESTS)
+
+.PHONY: test_images
+test_images: .venv ## Test the images as build.sh made them (minutes; needs Docker)
+	$(BIN)/python -m pytest -m containers --junit-xml test-results/images.xml tests/images
+
+.PHONY: test_compose
+test_compose: .venv ## Test the whole platform in containers (minutes; needs Docker)
+	$(BIN)/python -m pytest -m containers --junit-xml test-results/compose.xml tests/compose
+
 .PHONY: test_resilience
 test_resilience: .venv ## Break the running platform in a random order: make test_resilience ROUNDS=10 SEED=1
 	$(BIN)/python -m tests.resilience $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
@@ -69,11 +82,17 @@ fuzz: .venv ## Send every API requests that nobody thought of (minutes): make fu
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
 .PHONY: check
-check: .venv ## Format, lint, types and generated code
+check: .venv lint ## Format, lint, types and generated code
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	@for source in $(SOURCES); do echo $(BIN)/mypy $$source; $(BIN)/mypy --no-error-summary $$source || exit 1; done
 	$(BIN)/python proto/generate.py --check
+
+.PHONY: lint
+lint: .venv ## Lint Dockerfiles, shell scripts and the delivery pipeline
+	$(BIN)/hadolint --no-color $$(git ls-files '*Dockerfile')
+	$(BIN)/shellcheck $$(git ls-files | xargs grep -lE '^#!.*[/ ](ba)?sh$$')
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.circle-ci .circleci/*.yml
 
 .PHONY: audit
 audit: .venv ## Look for known vulnerabilities in what we install, and for secrets in every commit
@@ -100,6 +119,10 @@ release: .venv ## Raise a service's version, say what is new, and tag it: make r
 .PHONY: images
 images: ## Build the images of all services, or of one: make images SERVICE=link
 	@./build.sh $(SERVICE)
+
+.PHONY: sbom
+sbom: .venv ## Say what is in each image, as CycloneDX in sbom/: make sbom SERVICES='link news'
+	@$(BIN)/python -m tools.sbom $(SERVICES)
 
 .PHONY: lock
 lock: .venv ## Lock the requirements anew: make lock ARGS='--upgrade-package flask'

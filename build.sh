@@ -16,7 +16,8 @@ behind it (0.1.4-myfeature).
   --since REVISION   only services that changed since then: themselves, their requirements, or what all share
   --list             say what would be built and why, and build nothing
   --versions         say the version of each service, as variables for compose.yaml
-  --push             push what was built; the password of the registry is read from standard input
+  --push             push what was built; the password of the registry is read from standard input; services must be
+                     named, or found with --since
   --prefix PREFIX    registry and account, such as ghcr.io/me; also IMAGE_PREFIX (default: delinkcious)
   --number N         number of this build; also BUILD_NUMBER or CIRCLE_BUILD_NUM (default: 0)
   --user USER        who pushes; also REGISTRY_USER
@@ -87,16 +88,6 @@ build() {
         die "the image of $service could not be built"
 }
 
-log_in() {
-    [ -n "$user" ] || die "who pushes? --user or REGISTRY_USER"
-    [ ! -t 0 ] || die "the password is read from standard input: build.sh --push … < password-file"
-    local registry=${prefix%%/*}
-    case $registry in *.* | *:* | localhost) ;; *) registry= ;; esac
-    # shellcheck disable=SC2086 # none for Docker Hub
-    docker login --username "$user" --password-stdin $registry >/dev/null 2>&1 ||
-        die "logging in to ${registry:-Docker Hub} as $user failed"
-}
-
 since="" list="" versions="" push="" chosen=()
 prefix=${IMAGE_PREFIX:-delinkcious}
 number=${BUILD_NUMBER:-${CIRCLE_BUILD_NUM:-0}}
@@ -119,7 +110,8 @@ while (($#)); do
 done
 
 mapfile -t known < <(services)
-((${#chosen[@]})) || chosen=("${known[@]}")
+named=${#chosen[@]}
+((named)) || chosen=("${known[@]}")
 for service in "${chosen[@]}"; do
     [[ " ${known[*]} " == *" $service "* ]] || die "there is no service $service, only: ${known[*]}"
 done
@@ -141,6 +133,8 @@ for service in "${chosen[@]}"; do reasons[$service]=$(reason_for "$since" "$serv
 todo=()
 for service in "${chosen[@]}"; do [ -z "${reasons[$service]}" ] || todo+=("$service"); done
 
+[ -z "$push" ] || [ -n "$since" ] || ((named)) || die "--push: say which services, or --since which revision"
+
 if [ -n "$list" ]; then
     for service in "${chosen[@]}"; do
         version=$(version_of "$service")
@@ -149,11 +143,10 @@ if [ -n "$list" ]; then
     exit
 fi
 ((${#todo[@]})) || { echo "nothing to build: nothing changed since $since"; exit; }
+[ -z "$push" ] || [ -z "$(in_repository status --porcelain)" ] ||
+    die "what is not committed is not pushed: commit or stash it first"
 docker info >/dev/null 2>&1 || die "no Docker engine answers: is it running, and may you use it?"
-if [ -n "$push" ]; then
-    [ -z "$(in_repository status --porcelain)" ] || die "what is not committed is not pushed: commit or stash it first"
-    log_in
-fi
+[ -z "$push" ] || "$ROOT/docker/login.sh" "$prefix" "$user"
 
 build_base
 for service in "${todo[@]}"; do

@@ -10,7 +10,7 @@ from typing import Final
 _PROSE: Final = (".md",)
 _NOT_BUILT: Final = "nothing changed"
 
-Plan = dict[str, str | bool]
+Plan = dict[str, str]
 
 
 class PlanError(Exception):
@@ -22,22 +22,16 @@ def plan(root: Path, since: str) -> Plan:
 
     Returns:
         ``services``: those whose images are built, with spaces between. ``tests``: the folders
-        whose tests are run, ``.`` for all, empty if only prose has changed. ``platform``: whether
-        the whole platform is tested and started in containers.
+        whose tests are run, ``.`` for all, empty if only prose has changed.
 
     Raises:
         PlanError: git or `build.sh` failed.
     """
     if not since or not _is_known(root, since):
-        return {"services": " ".join(_services(root, "")), "tests": ".", "platform": True}
+        return {"services": " ".join(_services(root, "")), "tests": "."}
     changed = _run(root, "git", "diff", "--name-only", since).splitlines()
     code = [path for path in changed if not path.endswith(_PROSE)]
-    services = _services(root, since)
-    return {
-        "services": " ".join(services),
-        "tests": " ".join(_tests(code)),
-        "platform": bool(services) or bool(code),
-    }
+    return {"services": " ".join(_services(root, since)), "tests": " ".join(_tests(code))}
 
 
 def _tests(changed: list[str]) -> list[str]:

@@ -34,8 +34,14 @@ class Checkout:
 
     def build(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs `build.sh` from elsewhere."""
+        return self.run("build.sh", *arguments, **environment)
+
+    def run(
+        self, script: str, *arguments: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a script of the repository from elsewhere, with nothing on standard input."""
         return subprocess.run(
-            [self.root / "build.sh", *arguments],
+            [self.root / script, *arguments],
             cwd="/",
             env={"PATH": environment.pop("PATH", "/usr/bin:/bin"), **environment},
             stdin=subprocess.DEVNULL,
@@ -58,6 +64,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
         (folder / "VERSION").write_text("0.1.4\n")
         (folder / "Dockerfile").write_text("FROM scratch\n")
     shutil.copy(ROOT / "build.sh", root)
+    (root / "docker").mkdir()
+    shutil.copy(ROOT / "docker/login.sh", root / "docker")
+    shutil.copy(ROOT / "docker/promote.sh", root / "docker")
     checkout = Checkout(root)
     checkout.git("init", "--quiet", "--initial-branch", "main")
     checkout.git("add", ".")

@@ -105,3 +105,20 @@ def test_without_an_engine_it_says_so(checkout: Checkout, tmp_path: Path) -> Non
     done = checkout.build(DOCKER_HOST=f"unix://{tmp_path}/nobody")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no Docker engine answers" in done.stderr
+
+
+def test_what_is_not_committed_is_not_pushed(checkout: Checkout) -> None:
+    (checkout.root / "services/link/new.py").write_text("")
+    done = checkout.build("--push", "link")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "build.sh: what is not committed is not pushed: commit or stash it first\n"
+    )
+
+
+def test_a_push_names_what_it_pushes(checkout: Checkout) -> None:
+    """Continuous integration gives the services that changed, which may be none."""
+    done = checkout.build("--push")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "build.sh: --push: say which services, or --since which revision\n"
+    assert checkout.build("--push", "--since", "HEAD").stdout.startswith("nothing to build")

@@ -11,26 +11,26 @@ BOTH = "link social_graph"
 
 @pytest.mark.parametrize("since", ["", "0" * 40])
 def test_without_a_known_revision_it_is_everything(checkout: Checkout, since: str) -> None:
-    assert plan(checkout.root, since) == {"services": BOTH, "tests": ".", "platform": True}
+    assert plan(checkout.root, since) == {"services": BOTH, "tests": "."}
 
 
 @pytest.mark.parametrize(
-    ("paths", "services", "tests", "platform"),
+    ("paths", "services", "tests"),
     [
-        (["services/link/a.py"], "link", "services/link tests", True),
-        (["services/link/a.py", "docs/a.md"], "link", "services/link tests", True),
-        (["services/link/tests/a.py"], "", "services/link tests", True),
-        (["shared/a.py"], BOTH, ".", True),
-        (["tools/local_stack/a.py"], "", ".", True),
-        (["services/link/a.py", "Makefile"], "link", ".", True),
-        (["docs/a.md", "README.md"], "", "", False),
+        (["services/link/a.py"], "link", "services/link tests"),
+        (["services/link/a.py", "docs/a.md"], "link", "services/link tests"),
+        (["services/link/tests/a.py"], "", "services/link tests"),
+        (["shared/a.py"], BOTH, "."),
+        (["tools/local_stack/a.py"], "", "."),
+        (["services/link/a.py", "Makefile"], "link", "."),
+        (["docs/a.md", "README.md"], "", ""),
     ],
 )
 def test_a_change_is_tested_where_it_may_break_something(
-    checkout: Checkout, paths: list[str], services: str, tests: str, *, platform: bool
+    checkout: Checkout, paths: list[str], services: str, tests: str
 ) -> None:
     since = checkout.commit(*paths)
-    wanted = {"services": services, "tests": tests, "platform": platform}
+    wanted = {"services": services, "tests": tests}
     assert plan(checkout.root, since) == wanted
 
 
