@@ -1,18 +1,15 @@
 """The whole platform, started once for all end-to-end tests, as ``make run`` starts it."""
 
-import threading
 from collections.abc import Callable, Iterator
-from html import escape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 
 from tests.support.api import Api
 from tests.support.stack import Stack
+from tests.support.web import website
 from tests.support.witness import Witness
 
 _LAST = Path(__file__).with_name("test_secrets.py")
@@ -57,37 +54,11 @@ def user(stack: Stack) -> Callable[[str], Api]:
     return login
 
 
-class _Web(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.wfile.write(self._begin())
-
-    def do_HEAD(self) -> None:
-        self._begin()
-
-    def _begin(self) -> bytes:
-        url = urlsplit(self.path)
-        (title,) = parse_qs(url.query).get("title", [""])
-        body = f"<!doctype html><title>{escape(title)}</title>".encode() if title else b""
-        self.send_response(int(url.path.split("/")[1] or 200))
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        return body
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
-
-
 @pytest.fixture(scope="session")
 def web() -> Iterator[str]:
     """A web server: page ``/404/anything`` answers 404, and so on; ``?title=`` is its title."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Web)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with website() as url:
+        yield url
 
 
 @pytest.fixture
