@@ -84,6 +84,8 @@ class Place:
                 return self.operation.with_json(self.name, payload)
             case "form":
                 return self.operation.with_form(self.name, payload)
+            case "body":
+                return self.operation.request(body=payload.raw)
             case "file":
                 return self.operation.with_file(self.name, payload)
         return self.operation.request(headers={self.name: payload.raw.decode("latin-1")})
@@ -108,6 +110,7 @@ class Operation:
             yield Place(self, where, name)
         if _JSON in self.content and self.body:
             yield from (Place(self, "json", name) for name in self.body)
+            yield Place(self, "body", "as a whole")
         if _FORM in self.content:
             yield from (Place(self, "form", name) for name in self.body)
         if _MULTIPART in self.content:
