@@ -20,7 +20,7 @@ def pipeline() -> Any:
 
 def invocations(pipeline: Any) -> list[tuple[str, str, dict[str, Any]]]:
     """Workflow, job, and what the workflow says of the job."""
-    found = []
+    found: list[tuple[str, str, dict[str, Any]]] = []
     for name, workflow in pipeline["workflows"].items():
         for job in workflow["jobs"]:
             match job:
