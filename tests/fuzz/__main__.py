@@ -33,7 +33,7 @@ def main() -> int:
     wanted = _arguments()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     warnings.simplefilter("ignore")  # threads of the services make hypothesis wary of chance
-    print(f"seed {wanted.seed}, {wanted.examples} requests of chance for each call")
+    print(f"seed {wanted.seed}, {wanted.examples} requests of chance for each call", flush=True)
     faults = list(_faults(wanted))
     print(f"{len(faults)} faults" if faults else "no faults")
     return 1 if faults else 0
@@ -70,7 +70,10 @@ def _api(name: str, opened: Stores) -> Iterator[Api]:
 def _explored(api: Api, wanted: Namespace) -> Iterator[str]:
     begun = monotonic()
     report = explore(api, examples=wanted.examples, seed=wanted.seed)
-    print(f"{api.name}: {report.answers.total():,} requests in {monotonic() - begun:.0f} s")
+    print(
+        f"{api.name}: {report.answers.total():,} requests in {monotonic() - begun:.0f} s",
+        flush=True,
+    )
     yield from _told(report.faults)
 
 
@@ -79,7 +82,9 @@ def _attacked(name: str, opened: Stores) -> Iterator[str]:
     begun, before = monotonic(), opened.rows()
     with _api(name, opened) as api:
         outcome = attack(api, product(places(document_of(api), GOOD), payloads()))
-    print(f"{name}: {outcome.answers.total():,} injections in {monotonic() - begun:.0f} s")
+    print(
+        f"{name}: {outcome.answers.total():,} injections in {monotonic() - begun:.0f} s", flush=True
+    )
     yield from _told(outcome.faults)
     yield from _told(losses(before, opened.rows()))
 
