@@ -25,7 +25,17 @@ def test_it_says_what_runs_where_and_since_when(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_is_not_known_is_said_to_be_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GIT_REVISION", "BUILD_TIME"):
+    for name in ("IMAGE_VERSION", "GIT_REVISION", "GIT_SOURCE", "BUILD_TIME"):
         monkeypatch.delenv(name, raising=False)
     info = describe("no-such-service", "serve")
     assert info["version"] == info["revision"] == info["build_time"] == "unknown"
+    assert info["source"] == "unknown"
+
+
+def test_an_image_says_which_version_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a branch has its name behind the package's version."""
+    monkeypatch.setenv("IMAGE_VERSION", "0.1.4-myfeature")
+    monkeypatch.setenv("GIT_SOURCE", "https://example.com/delinkcious")
+    info = describe("link-manager", "serve")
+    assert info["version"] == "0.1.4-myfeature"
+    assert info["source"] == "https://example.com/delinkcious"
