@@ -15,20 +15,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import combinations
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final
-
-import redis
-import requests
+from typing import Final
 
 from delinkcious.testing.waiting import wait_until
 from tests.resilience.load import User
 from tests.support.api import Api
+from tests.support.compose import ComposeStack, machine
 from tests.support.stack import Stack
-from tools.consistency.__main__ import differences
+from tests.support.web import website
 
 SEEDS: Final = 3
 USERS: Final = 4
@@ -48,24 +45,44 @@ def main() -> int:
     """Runs every seed on one platform; returns the exit status."""
     options = _parser().parse_args()
     first = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
+    platform = containers if options.containers else local_stack
+    with platform() as (stack, page):
+        wrong = sum(
+            Trial(stack, page, seed, NATS_AWAY if seed == first else NATS_BLINKS).run()
+            for seed in range(first, first + options.rounds)
+        )
+    return 1 if wrong else 0
+
+
+@contextmanager
+def local_stack() -> Iterator[tuple[Stack, str]]:
+    """Runs the platform as ``make run`` does; and the pages that are saved."""
     with tempfile.TemporaryDirectory(prefix="delinkcious-resilience-") as folder, website() as page:
         Path(folder).chmod(0o755)
         stack = Stack(Path(folder) / "local")
         stack.start()
         try:
-            seeds = range(first, first + options.rounds)
-            wrong = sum(
-                Trial(stack, page, seed, NATS_AWAY if seed == first else NATS_BLINKS).run()
-                for seed in seeds
-            )
+            yield stack, page
         finally:
             stack.stop()
-    return 1 if wrong else 0
+
+
+@contextmanager
+def containers() -> Iterator[tuple[ComposeStack, str]]:
+    """Runs the platform as ``make up`` does; and the pages that are saved."""
+    stack = ComposeStack()
+    with website(machine()) as page:
+        try:
+            stack.start()
+            yield stack, page
+        finally:
+            stack.remove()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.resilience", description=__doc__)
     parser.add_argument("--rounds", type=int, default=SEEDS, help="how many seeds (%(default)s)")
+    parser.add_argument("--containers", action="store_true", help="break containers of compose")
     parser.add_argument("--seed", type=int, help="the first seed (default: a random one)")
     return parser
 
@@ -73,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 class Trial:
     """One seed: its users do and suffer the same in the same order, if not at the same time."""
 
-    def __init__(self, stack: Stack, page: str, seed: int, nats_away: float) -> None:
+    def __init__(self, stack: Stack | ComposeStack, page: str, seed: int, nats_away: float) -> None:
         self._stack = stack
         self._nats_away = nats_away
         self._seed = seed
@@ -143,10 +160,7 @@ class Trial:
 
     def _empty_redis(self) -> None:
         print("    redis emptied")
-        server = self._stack.read()["servers"]["redis"]
-        password = (self._stack.folder / "secrets" / "redis-password").read_text().strip()
-        with redis.Redis(host=server["host"], port=server["port"], password=password) as client:
-            client.flushall()
+        self._stack.empty_redis()
         self._emptied = datetime.now(UTC)
 
     def _crash_in_a_batch(self) -> None:
@@ -167,7 +181,7 @@ class Trial:
 
         def settled() -> bool:
             nonlocal found
-            found = differences(self._stack.folder, self._emptied)
+            found = self._stack.differences(self._emptied)
             return not found
 
         with suppress(TimeoutError):
@@ -201,32 +215,6 @@ class Trial:
                 and "_total" in line.split("{")[0]
             )  # fmt: skip
         return int(total)
-
-
-class _Page(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(requests.codes.ok)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    do_HEAD = do_GET
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
-
-
-@contextmanager
-def website() -> Iterator[str]:
-    """Serves the pages that are saved."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 if __name__ == "__main__":

@@ -9,19 +9,28 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
+from datetime import datetime
 from typing import Any, Final
 
 import psutil
+import redis
 import requests
+import yaml
+from psycopg.conninfo import make_conninfo
 
+from delinkcious.clients.news import NewsClient
+from delinkcious.config import Address
+from delinkcious.grpc.client import GrpcClient
 from delinkcious.testing.waiting import free_port, wait_until
 from tests.support.stack import ROOT
+from tools.consistency.__main__ import DATABASES, compare
 
 PROJECT: Final = "delinkcious-test"
 START_TIMEOUT: Final = 60
 GRACE_PERIOD: Final = 30
 MANAGEMENT_PORT: Final = 9000
+_NEWS_PORT: Final = 6060
 _REPLICAS: Final = 10
 _KILLER: Final = "python:3.13-slim-trixie"
 _DATABASES: Final = ("link-db", "social-graph-db", "user-db")
@@ -57,6 +66,7 @@ class ComposeStack:
 
     def __init__(self) -> None:
         host, port, provider = machine(), free_port(), free_port()
+        self._more_ports = f"{host}:{port + 1}-{port + _REPLICAS}"
         self.gateway = f"http://{host}:{port}"
         self._environment = {
             **os.environ,
@@ -64,7 +74,7 @@ class ComposeStack:
             "COMPOSE_PROJECT_NAME": PROJECT,
             "COMPOSE_PROGRESS": "quiet",
             "PUBLIC_URL": self.gateway,
-            "GATEWAY_PORTS": f"{host}:{port}-{port + _REPLICAS - 1}",
+            "GATEWAY_PORTS": f"{host}:{port}",
             "IDENTITY_PROVIDER_PORT": str(provider),
             "GITHUB_URL": f"http://identity-provider.localhost:{provider}",
             "GITHUB_API_URL": f"http://identity-provider.localhost:{provider}",
@@ -76,7 +86,7 @@ class ComposeStack:
             ["make", target], cwd=ROOT, env=self._environment, capture_output=True, text=True
         )
 
-    def compose(self, *arguments: str) -> str:
+    def compose(self, *arguments: str, **settings: str) -> str:
         """Runs a command of compose and returns what it prints.
 
         Raises:
@@ -85,7 +95,7 @@ class ComposeStack:
         run = subprocess.run(
             ["docker", "compose", *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env={**self._environment, **settings},
             capture_output=True,
             text=True,
         )
@@ -158,9 +168,16 @@ class ComposeStack:
 
     def management(self, name: str, role: str, path: str) -> requests.Response:
         """Asks the first container of a part by itself: its management port is not published."""
-        networks = self.inspect(name, role)[0]["NetworkSettings"]["Networks"]
-        address = networks[f"{PROJECT}_inside"]["IPAddress"]
-        return requests.get(f"http://{address}:{MANAGEMENT_PORT}{path}", timeout=10)
+        return requests.get(
+            f"http://{self._address(name, role)}:{MANAGEMENT_PORT}{path}", timeout=10
+        )
+
+    def _address(self, service: str, role: str = "serve") -> str:
+        """Where this machine finds the first container of a service of compose."""
+        name = f"{service}-work" if role == "work" else service
+        (container, *_) = self.compose("ps", "--all", "--quiet", name).split()
+        network = f'{{{{(index .NetworkSettings.Networks "{PROJECT}_inside").IPAddress}}}}'
+        return docker("inspect", "--format", network, container)
 
     def readiness(self, name: str, role: str = "serve") -> dict[str, Any]:
         """What a process says of its readiness; empty while it does not answer."""
@@ -195,10 +212,42 @@ class ComposeStack:
         """Has the engine ``start``, ``stop`` or ``restart`` parts of the platform."""
         self.compose(verb, *(service for name in names for service in _services(*name)))
 
+    def empty_redis(self) -> None:
+        """Has Redis lose all that is in news; there is nobody who might do more."""
+        password = _secret("redis-news-manager")
+        with redis.Redis(
+            host=self._address("redis"), username="news-manager", password=password
+        ) as client:
+            for key in client.scan_iter(count=1000):
+                if not key.startswith(b"delinkcious-limits:"):
+                    client.delete(key)
+
+    def differences(self, since: datetime | None = None) -> list[str]:
+        """What the stores say otherwise than one another; Redis knows nothing from before."""
+        known = {
+            role: make_conninfo(
+                host=self._address(name),
+                user="postgres",
+                password=_secret(f"{name}-admin"),
+                dbname=role,
+            )
+            for name, role in zip(_DATABASES, DATABASES, strict=True)
+        }
+        token = yaml.safe_load(_secret("mutual-auth-api-gateway.yaml"))["news-manager"]
+        address = Address(self._address("news-manager"), _NEWS_PORT)
+        with closing(GrpcClient("news-manager", address, token=token)) as client:
+            return compare(known, NewsClient(client), since)
+
     def scale(self, **replicas: int) -> None:
         """Has so many containers of each service, by its name with ``_`` for ``-``."""
-        wanted = [f"--scale={name.replace('_', '-')}={n}" for name, n in replicas.items()]
-        self.compose("up", "--detach", "--wait", "--no-recreate", *wanted)
+        wanted = {name.replace("_", "-"): number for name, number in replicas.items()}
+        scales = [f"--scale={name}={number}" for name, number in wanted.items()]
+        options = ["--detach", "--wait", "--no-recreate", "--no-deps"]
+        self.compose("up", *options, *scales, *wanted, GATEWAY_PORTS=self._more_ports)
+
+
+def _secret(name: str) -> str:
+    return (ROOT / "docker/.secrets" / name).read_text().strip()
 
 
 def _services(name: str, role: str) -> Iterable[str]:

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
+import redis
 import requests
 
 from delinkcious.testing.waiting import wait_until
+from tools.consistency.__main__ import differences
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 90
@@ -138,6 +141,17 @@ class Stack:
         configuration = str(self.folder / "supervisord.conf")
         command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", configuration]
         subprocess.run([*command, verb, *programs], check=True, capture_output=True)
+
+    def empty_redis(self) -> None:
+        """Has Redis lose all that it has."""
+        server = self.read()["servers"]["redis"]
+        password = (self.folder / "secrets" / "redis-password").read_text().strip()
+        with redis.Redis(host=server["host"], port=server["port"], password=password) as client:
+            client.flushall()
+
+    def differences(self, since: datetime | None = None) -> list[str]:
+        """What the stores say otherwise than one another; Redis knows nothing from before."""
+        return differences(self.folder, since)
 
 
 def _family(pid: int) -> list[int]:

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +17,12 @@ from psycopg.conninfo import make_conninfo
 from delinkcious.clients.news import NewsClient
 from delinkcious.config import Address
 from delinkcious.grpc.client import GrpcClient
+from delinkcious.object_model.news import NewsManager
 from delinkcious.tls import tls
 from tools.consistency import databases, feeds
 from tools.local_stack.certificates import Certificates
 
-_DATABASES: Final = ("link_manager", "social_graph_manager", "user_manager")
+DATABASES: Final = ("link_manager", "social_graph_manager", "user_manager")
 _FEED_CAP: Final = 1000
 _NO_STACK: Final = 2
 
@@ -49,8 +51,19 @@ def differences(folder: Path, since: datetime | None = None) -> list[str]:
         FileNotFoundError: no stack runs there.
     """
     stack: dict[str, Any] = json.loads((folder / "stack.json").read_text())
-    known = {name: _database(folder, stack, name) for name in _DATABASES}
-    news = _news(folder, stack)
+    known = {name: _database(folder, stack, name) for name in DATABASES}
+    return compare(known, _news(folder, stack), since)
+
+
+def compare(
+    known: Mapping[str, str], news: NewsManager, since: datetime | None = None
+) -> list[str]:
+    """Returns what differs between databases and news, a line each.
+
+    Args:
+        known: how to connect to each database, by its name.
+        since: when Redis lost everything, if it did.
+    """
     return [*databases.check(known), *feeds.check(known, news, since=since, cap=_FEED_CAP)]
 
 
