@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 readonly PYTHON=python:3.13-slim-trixie
-declare -rA IMAGES=([postgres]=postgres:18 [redis]=redis:8 [nats]=nats:2.15-alpine)
+declare -rA IMAGES=([postgres]=postgres:18 [redis]=redis:8 [nats]=nats:2.15-alpine [registry]=registry:2)
 
 die() { echo "docker/offline/build.sh: $*" >&2; exit 1; }
 there() { docker image inspect "$1" >/dev/null 2>&1; }
