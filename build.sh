@@ -4,6 +4,8 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly ROOT MAIN=main
+# Engines before 23 have BuildKit, and do not take it by themselves.
+export DOCKER_BUILDKIT=1
 
 usage() {
     cat <<'END'

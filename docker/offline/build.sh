@@ -7,6 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+# Engines before 23 have BuildKit, and do not take it by themselves.
+export DOCKER_BUILDKIT=1
 readonly PYTHON=python:3.13-slim-trixie
 declare -rA IMAGES=([postgres]=postgres:18 [redis]=redis:8 [nats]=nats:2.15-alpine [registry]=registry:2)
 
@@ -34,11 +36,11 @@ docker info >/dev/null 2>&1 || die "no Docker engine answers: start one first"
 wanted=("$@")
 ((${#wanted[@]})) || wanted=("${!IMAGES[@]}")
 for name in "${wanted[@]}"; do
-    [ -n "${IMAGES[$name]:-}" ] || die "there is no stand-in for $name, only for: python ${!IMAGES[*]}"
+    [ "$name" = python ] || [ -n "${IMAGES[$name]:-}" ] || die "there is no stand-in for $name, only for: python ${!IMAGES[*]}"
 done
 there "$PYTHON" || { echo "building $PYTHON"; build_python; }
 for name in "${wanted[@]}"; do
-    there "${IMAGES[$name]}" && continue
+    if [ "$name" = python ] || there "${IMAGES[$name]}"; then continue; fi
     echo "building ${IMAGES[$name]}"
     docker build --quiet --network host --tag "${IMAGES[$name]}" "$name" >/dev/null
 done
