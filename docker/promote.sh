@@ -11,7 +11,7 @@ usage() {
 usage: promote.sh [--prefix PREFIX] [--user USER] [--wait SECONDS] SERVICE/VERSION < password-file
 
 Waits until the image PREFIX/delinkcious-SERVICE:VERSION of the tagged commit is in the registry, because the main
-branch pushes it at the same time, and has the tag `production` point to it.
+branch pushes it at the same time, and has the tags `production` and `VERSION-production` point to it.
 
   --prefix PREFIX    registry and account, such as ghcr.io/me; also IMAGE_PREFIX
   --user USER        who pushes; also REGISTRY_USER
@@ -46,21 +46,33 @@ docker info >/dev/null 2>&1 || die "no Docker engine answers: is it running, and
 
 image=$prefix/delinkcious-${service//_/-}
 label=org.opencontainers.image.revision
-revision=""
-until [ "$revision" = "$commit" ]; do
-    if ! said=$(docker pull --quiet "$image:$version" 2>&1); then
-        case $said in
-            *"not found"* | *"manifest unknown"*) ;;
-            *) die "$image:$version could not be pulled: $said" ;;
-        esac
-    else
-        revision=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$image:$version")
-    fi
-    [ "$revision" != "$commit" ] || break
-    ((SECONDS < wait)) || die "$image:$version of $tag is not there after $wait s${revision:+, only that of $revision}"
+others=""
+
+# Sets `found` to the tag of the image of the commit. VERSION moves with later commits; what was promoted once has a tag
+# that stays, so that one can go back to it.
+find_image() {
+    local candidate said revision
+    for candidate in "$version-production" "$version"; do
+        if ! said=$(docker pull --quiet "$image:$candidate" 2>&1); then
+            case $said in
+                *"not found"* | *"manifest unknown"*) continue ;;
+                *) die "$image:$candidate could not be pulled: $said" ;;
+            esac
+        fi
+        revision=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$image:$candidate")
+        [ "$revision" != "$commit" ] || { found=$candidate; return; }
+        others=", only that of $revision"
+    done
+    return 1
+}
+
+until find_image; do
+    ((SECONDS < wait)) || die "$image:$version of $tag is not there after $wait s$others"
     echo "waiting for $image:$version"
     sleep 15
 done
-docker tag "$image:$version" "$image:production"
-docker push --quiet "$image:production" >/dev/null || die "$image:production could not be pushed"
+for target in "$version-production" production; do
+    docker tag "$image:$found" "$image:$target"
+    docker push --quiet "$image:$target" >/dev/null || die "$image:$target could not be pushed"
+done
 echo "$image:production is $version"

@@ -93,6 +93,12 @@ def ship(
     )
 
 
+def commit(clone: Path, message: str) -> None:
+    """Commits nothing, which is another revision all the same."""
+    who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
+    run("git", *who, "commit", "--quiet", "--allow-empty", "--message", message, cwd=clone)
+
+
 def test_what_is_pushed_is_what_is_promoted(
     built: dict[str, str],
     clone: Path,
@@ -100,9 +106,11 @@ def test_what_is_pushed_is_what_is_promoted(
     environment: dict[str, str],
     throwaway: list[str],
 ) -> None:
+    """Also later, when the main branch has moved on; but not what was never pushed."""
     version = (clone / "services/link/VERSION").read_text().strip()
     image = f"{registry.prefix}/delinkcious-link"
-    throwaway += [f"{image}:{tag}" for tag in (version, f"{version}.7", "production")]
+    tags = (version, f"{version}.7", "production", f"{version}-production")
+    throwaway += [f"{image}:{tag}" for tag in tags]
 
     pushed = ship(clone / "build.sh", "--push", "--prefix", registry.prefix, "link", **environment)
     assert pushed.returncode == 0, pushed.stderr
@@ -115,11 +123,19 @@ def test_what_is_pushed_is_what_is_promoted(
     promoted = ship(clone / "docker/promote.sh", *arguments, **environment)
     assert promoted.returncode == 0, promoted.stderr
     assert promoted.stdout == f"{image}:production is {version}\n"
-    assert "production" in registry.tags("delinkcious-link")
-    assert Image(f"{image}:production").said["Id"] == Image(f"{image}:{version}.7").said["Id"]
+    assert registry.tags("delinkcious-link") == set(tags)
+    first = Image(f"{image}:production").said["Id"]
+    assert first == Image(f"{image}:{version}.7").said["Id"]
 
-    nobody = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
-    run("git", *nobody, "commit", "--quiet", "--allow-empty", "--message", "Later", cwd=clone)
+    commit(clone, "Later")
+    pushed = ship(clone / "build.sh", "--push", "--prefix", registry.prefix, "link", **environment)
+    assert pushed.returncode == 0, pushed.stderr
+    assert Image(f"{image}:{version}").said["Id"] != first
+    again = ship(clone / "docker/promote.sh", *arguments, **environment)
+    assert again.returncode == 0, again.stderr
+    assert Image(f"{image}:production").said["Id"] == first
+
+    commit(clone, "Never pushed")
     run("git", "tag", "--force", f"link/{version}", cwd=clone)
     refused = ship(clone / "docker/promote.sh", "--wait", "0", *arguments, **environment)
     assert refused.returncode == 1
