@@ -76,7 +76,8 @@ said() { grep -q "^$1=." <<<"$theirs" || [ -n "${!1:-}" ]; }
     else
         # Without an application at GitHub, people log in with the local identity provider, and links to the platform's
         # own network are checked.
-        provider=http://identity-provider.localhost:${IDENTITY_PROVIDER_PORT:-8090}
+        # shellcheck disable=SC2016 # compose puts it in
+        provider='http://identity-provider.localhost:${IDENTITY_PROVIDER_PORT:-8090}'
         echo "COMPOSE_PROFILES=local"
         echo "GITHUB_CLIENT_ID=delinkcious-local"
         echo "GITHUB_URL=$provider"

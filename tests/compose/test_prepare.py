@@ -117,7 +117,7 @@ def test_own_lines_of_the_environment_count(checkout: Path) -> None:
 def test_without_an_application_at_github_people_log_in_locally(checkout: Path) -> None:
     text = (checkout / ".env").read_text()
     assert "COMPOSE_PROFILES=local\n" in text
-    assert "GITHUB_URL=http://identity-provider.localhost:8090\n" in text
+    assert "GITHUB_URL=http://identity-provider.localhost:${IDENTITY_PROVIDER_PORT:-8090}\n" in text
 
 
 @pytest.mark.parametrize("service", OURS, ids=lambda service: service.name)

@@ -76,8 +76,6 @@ class ComposeStack:
             "PUBLIC_URL": self.gateway,
             "GATEWAY_PORTS": f"{host}:{port}",
             "IDENTITY_PROVIDER_PORT": str(provider),
-            "GITHUB_URL": f"http://identity-provider.localhost:{provider}",
-            "GITHUB_API_URL": f"http://identity-provider.localhost:{provider}",
         }
 
     def make(self, target: str) -> subprocess.CompletedProcess[str]:
@@ -169,10 +167,10 @@ class ComposeStack:
     def management(self, name: str, role: str, path: str) -> requests.Response:
         """Asks the first container of a part by itself: its management port is not published."""
         return requests.get(
-            f"http://{self._address(name, role)}:{MANAGEMENT_PORT}{path}", timeout=10
+            f"http://{self.address(name, role)}:{MANAGEMENT_PORT}{path}", timeout=10
         )
 
-    def _address(self, service: str, role: str = "serve") -> str:
+    def address(self, service: str, role: str = "serve") -> str:
         """Where this machine finds the first container of a service of compose."""
         name = f"{service}-work" if role == "work" else service
         (container, *_) = self.compose("ps", "--all", "--quiet", name).split()
@@ -216,7 +214,7 @@ class ComposeStack:
         """Has Redis lose all that is in news; there is nobody who might do more."""
         password = _secret("redis-news-manager")
         with redis.Redis(
-            host=self._address("redis"), username="news-manager", password=password
+            host=self.address("redis"), username="news-manager", password=password
         ) as client:
             for key in client.scan_iter(count=1000):
                 if not key.startswith(b"delinkcious-limits:"):
@@ -226,7 +224,7 @@ class ComposeStack:
         """What the stores say otherwise than one another; Redis knows nothing from before."""
         known = {
             role: make_conninfo(
-                host=self._address(name),
+                host=self.address(name),
                 user="postgres",
                 password=_secret(f"{name}-admin"),
                 dbname=role,
@@ -234,7 +232,7 @@ class ComposeStack:
             for name, role in zip(_DATABASES, DATABASES, strict=True)
         }
         token = yaml.safe_load(_secret("mutual-auth-api-gateway.yaml"))["news-manager"]
-        address = Address(self._address("news-manager"), _NEWS_PORT)
+        address = Address(self.address("news-manager"), _NEWS_PORT)
         with closing(GrpcClient("news-manager", address, token=token)) as client:
             return compare(known, NewsClient(client), since)
 
