@@ -55,7 +55,7 @@ class Client:
     def work(self, enough: Event) -> None:
         with requests.Session() as session:
             for number in count():
-                if enough.wait(0.02):
+                if enough.wait(0.1):
                     return
                 url = f"http://{self.number}.example/{number}"
                 before = self.unavailable
