@@ -73,6 +73,10 @@ test_images: .venv ## Test the images as build.sh made them (minutes; needs Dock
 test_compose: .venv ## Test the whole platform in containers (minutes; needs Docker)
 	$(BIN)/python -m pytest -m containers --junit-xml test-results/compose.xml tests/compose
 
+.PHONY: test_tls
+test_tls: .venv ## Test the whole platform with TLS on every hop (a minute)
+	$(BIN)/python -m pytest -m tls tests/e2e
+
 .PHONY: test_resilience
 test_resilience: .venv ## Break the running platform in a random order: make test_resilience ROUNDS=10 SEED=1
 	$(BIN)/python -m tests.resilience $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))

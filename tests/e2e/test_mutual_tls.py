@@ -23,6 +23,8 @@ from tests.support.api import Api
 from tests.support.stack import Stack
 from tools.consistency.__main__ import differences
 
+pytestmark = pytest.mark.tls
+
 Page = Callable[..., str]
 INTERNAL: Final = (
     *("link-manager", "social-graph-manager", "user-manager", "news-manager", "link-checker"),

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from threading import Event
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import requests
@@ -19,6 +19,8 @@ from tests.support.stack import Stack
 
 User = Callable[[str], Api]
 Page = Callable[..., str]
+
+T = TypeVar("T")
 
 Outage = Callable[..., AbstractContextManager[None]]
 
@@ -119,7 +121,8 @@ def test_a_dead_neighbour_gives_a_clear_answer_quickly(
             alice.links()
         assert caught.value.status == 503
         assert monotonic() - started < 15
-    wait_until(lambda: alice.links() == [], timeout=RECOVERY)
+    wait_until_served(alice)
+    assert alice.links() == []
 
 
 @pytest.mark.parametrize(
@@ -146,12 +149,37 @@ def test_killing_any_process_heals_without_touching_the_others(
     wait_until(stack.all_ready, timeout=RECOVERY)
     after = pids(stack)
     assert {key for key in before if before[key] != after[key]} == {(name, role)}
-    alice, bob = user("alice"), user("bob")
+    alice = wait_until(partial(unless_unavailable, partial(user, "alice")), timeout=RECOVERY)
+    bob = user("bob")
+    wait_until_served(alice)
     bob.follow(alice.username)
     url = page()
     alice.add(url)
     wait_until(lambda: (alice.link(url) or {})["status"] == "valid", timeout=RECOVERY)
     wait_until(lambda: [event["url"] for event in bob.news()] == [url], timeout=RECOVERY)
+
+
+def wait_until_served(user: Api) -> None:
+    """Waits until the gateway asks every service again, which it does not for a moment after it got
+    no answer.
+    """
+    for call in (user.links, user.news, partial(user.call, "GET", "/v1/followers")):
+        wait_until(partial(unless_unavailable, partial(done, call)), timeout=RECOVERY)
+
+
+def done(call: Callable[[], object]) -> bool:
+    call()
+    return True
+
+
+def unless_unavailable(call: Callable[[], T]) -> T | None:
+    """Returns what a call returns, or None when it is answered 503."""
+    try:
+        return call()
+    except ApiError as error:
+        if error.status != requests.codes.service_unavailable:
+            raise
+        return None
 
 
 def pids(stack: Stack) -> dict[tuple[str, str], int]:

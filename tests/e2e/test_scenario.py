@@ -48,7 +48,7 @@ def test_followers_read_what_an_author_does(user: User, page: Page) -> None:
     assert added["status"] == "pending"
     assert alice.add(dead, title="Dead")["status"] == "pending"
     wait_until(
-        lambda: (status(alice, good), status(alice, dead)) == ("valid", "invalid"), timeout=5
+        lambda: (status(alice, good), status(alice, dead)) == ("valid", "invalid"), timeout=20
     )
     check = (alice.link(dead) or {})["last_check"]
     assert (check["outcome"], check["http_status"]) == ("not_found", 404)
