@@ -207,6 +207,8 @@ def _options(policy: Policy) -> list[tuple[str, Any]]:
         ("grpc.min_reconnect_backoff_ms", int(policy.connect_timeout * 1000)),  # to connect
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),
+        # A peer that comes back may have another address; 30 s is how long gRPC would not look.
+        ("grpc.dns_min_time_between_resolutions_ms", 1000),
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 5_000),
         ("grpc.keepalive_permit_without_calls", 1),
