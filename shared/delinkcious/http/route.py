@@ -42,6 +42,8 @@ class Route:
         curl = pycurl.Curl()
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(policy.connect_timeout * 1000))
+        # A peer that comes back may have another address; 60 s is how long libcurl would not look.
+        curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 1)
         curl.setopt(pycurl.PROXY, "")
         curl.setopt(pycurl.TCP_NODELAY, 1)
         self.secure(curl)
