@@ -71,7 +71,7 @@ test_images: .venv ## Test the images as build.sh made them (minutes; needs Dock
 
 .PHONY: test_compose
 test_compose: .venv ## Test the whole platform in containers (minutes; needs Docker)
-	$(BIN)/python -m pytest -m containers --junit-xml test-results/compose.xml tests/compose
+	$(BIN)/python -m pytest -m containers --junit-xml test-results/compose.xml $(or $(TESTS),tests/compose)
 
 .PHONY: test_tls
 test_tls: .venv ## Test the whole platform with TLS on every hop (a minute)
