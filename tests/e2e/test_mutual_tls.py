@@ -64,7 +64,7 @@ def test_people_do_there_what_they_do_anywhere(encrypted: Stack, page: Page) -> 
     alice.call("POST", "/logout")
     assert bob.call("GET", "/v1/users/alice/links")["links"]
     assert encrypted.all_ready()
-    assert differences(encrypted.folder) == []
+    wait_until(lambda: differences(encrypted.folder) == [], timeout=10)  # the last event, too
 
 
 def trail(user: Api) -> Any:
