@@ -141,7 +141,8 @@ class ServiceProcess:
 
     def logs(self) -> list[dict[str, Any]]:
         """The lines of its log, decoded."""
-        return [orjson.loads(line) for line in self.output().splitlines() if line.startswith("{")]
+        complete = self.output().split("\n")[:-1]  # the last line may be on its way still
+        return [orjson.loads(line) for line in complete if line.startswith("{")]
 
     def _wait_for(self, status: str, timeout: float) -> dict[str, Any]:
         def answer() -> dict[str, Any] | None:

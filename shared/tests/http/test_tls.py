@@ -217,12 +217,14 @@ def test_certificates_are_renewed_at_both_ends_and_no_request_is_lost(
 
     with ThreadPoolExecutor(4) as pool:
         workers = pool.map(work, range(4))
-        before = serial(service, caller)
-        authority.issue(PEER, *LOOPBACK)
-        authority.issue("api-gateway")
-        wait_until(lambda: serial(service, caller) != before, timeout=10)
-        wait_until(lambda: taken_over(service), timeout=10)
-        stop.set()
+        try:
+            before = serial(service, caller)
+            authority.issue(PEER, *LOOPBACK)
+            authority.issue("api-gateway")
+            wait_until(lambda: serial(service, caller) != before, timeout=10)
+            wait_until(lambda: taken_over(service), timeout=10)
+        finally:
+            stop.set()
         assert min(workers) > 0
     assert client.get("/").status == 200
 
