@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
@@ -64,7 +65,7 @@ def url_digest(normalized: str) -> bytes:
 
 def host_of(normalized: str) -> str:
     """Returns the host of a normalised URL, with the port if that is not the usual one."""
-    return urlsplit(normalized).netloc
+    return normalized.split("/", 3)[2]
 
 
 def _split(url: str) -> SplitResult:
@@ -137,6 +138,7 @@ def _without_tracking(query: str) -> str:
     return "&".join(kept)
 
 
+@lru_cache(maxsize=4096)  # a collection has few tags, and each of them many times
 def normalize_tag(tag: str, field: str = "tags") -> str:
     """Returns the form of a tag that is stored, the same everywhere a tag is given.
 

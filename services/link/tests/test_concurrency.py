@@ -241,7 +241,7 @@ def test_imports_and_deletions_of_the_same_urls_never_wait_for_each_other(
         username = f"user-{number}"
         for round_ in range(4):
             chosen = order.sample(everywhere, 40)
-            rows = to_rows((ImportedLink(1, url) for url in chosen), Visibility.PUBLIC)
+            rows = to_rows((ImportedLink(1, url) for url in chosen), username, Visibility.PUBLIC)
             with database.transaction() as connection:
                 Batch(connection, username, round_, ImportPolicy.MERGE, 1000).store(rows)
             ids = tuple(link.id for link in links_of(manager, username))

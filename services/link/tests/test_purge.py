@@ -207,5 +207,5 @@ def test_an_import_that_is_being_sent_or_stored_ends_with_the_account(database: 
     worker = ImportWorker(imports)
     worker._work_on(claim)
     with pytest.raises(Lost):
-        imports.advance(claim, to_rows([], Visibility.PUBLIC), 0)
+        imports.advance(claim, to_rows([], "alice", Visibility.PUBLIC), 0)
     assert not any(count for _, count in rows_of(database, "alice"))

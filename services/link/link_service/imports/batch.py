@@ -25,8 +25,8 @@ from link_service.transaction import PostgresLinkTransaction, columns_of
 # wait for one that is being inserted or deleted just now.
 _SAVE_URLS: Final = """
     INSERT INTO urls AS u (digest, url, host, check_due_at)
-    SELECT digest, url, host, now()
-    FROM unnest(%s::bytea[], %s::text[], %s::text[]) AS new (digest, url, host)
+    SELECT decode(digest, 'hex'), url, host, now()
+    FROM json_to_recordset(%s::json) AS new (digest text, url text, host text)
     ORDER BY digest
     ON CONFLICT (digest) DO UPDATE SET url = u.url
     RETURNING id, digest, title
@@ -115,19 +115,16 @@ class Batch:
             if urls[name].id in known
         ]
         self._change(there, stored)
-        self._add(new, urls, stored)
+        self._add(new, rows.columns, urls, stored)
         return stored
 
     def _save_urls(self, links: Iterable[StorableLink]) -> dict[str, _Url]:
         digests = {url_digest(link.normalized): link for link in links}
-        saved = self._connection.execute(
-            _SAVE_URLS,
-            [
-                list(digests),
-                [link.link.url for link in digests.values()],
-                [host_of(link.normalized) for link in digests.values()],
-            ],
-        )
+        wanted = [
+            {"digest": digest.hex(), "url": link.link.url, "host": host_of(link.normalized)}
+            for digest, link in digests.items()
+        ]
+        saved = self._connection.execute(_SAVE_URLS, [orjson.dumps(wanted).decode()])
         return {
             digests[bytes(digest)].normalized: _Url(number, title)
             for number, digest, title in saved
@@ -194,7 +191,13 @@ class Batch:
             )
         )
 
-    def _add(self, new: Sequence[StorableLink], urls: dict[str, _Url], stored: Stored) -> None:
+    def _add(
+        self,
+        new: Sequence[StorableLink],
+        columns: dict[str, dict[str, Any]],
+        urls: dict[str, _Url],
+        stored: Stored,
+    ) -> None:
         ((room,),) = self._connection.execute(_ROOM, [self._limit, self._username]).fetchall()
         for link in new[room:]:
             detail = f"You may have at most {self._limit} links."
@@ -206,20 +209,25 @@ class Batch:
                 "username": self._username,
                 "version": self._collection.version,
                 "import_id": self._import_id,
-                "links": orjson.dumps([self._columns(link, urls) for link in kept]).decode(),
+                "links": orjson.dumps(
+                    [
+                        self._columns(link, columns[link.normalized], urls[link.normalized])
+                        for link in kept
+                    ]
+                ).decode(),
             }
             added = self._connection.execute(_INSERT, parameters).fetchall()
             self._collection.count_new(dict(added))
             self._connection.execute(_COUNT, [len(added), self._username])
             stored.added += len(added)
 
-    def _columns(self, new: StorableLink, urls: dict[str, _Url]) -> dict[str, Any]:
-        url = urls[new.normalized]
-        link = replace(new.link, title=new.link.title or url.title or "")
+    def _columns(self, new: StorableLink, columns: dict[str, Any], url: _Url) -> dict[str, Any]:
+        if url.title and not new.link.title:
+            columns = columns_of(self._username, replace(new.link, title=url.title))
         return {
             "url_id": url.id,
-            "url": link.url,
+            "url": new.link.url,
             "created_at": new.created_at,
             "updated_at": new.updated_at,
-            **columns_of(self._username, link),
+            **columns,
         }

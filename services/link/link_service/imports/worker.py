@@ -138,7 +138,7 @@ def _batches(rows: Iterator[Row], claim: Claim, chunks: _Counted) -> Iterator[_B
         some, unreadable = _some(rows)
         if some:
             number += len(some)
-            yield to_rows(some, claim.visibility), chunks.bytes_read
+            yield to_rows(some, claim.username, claim.visibility), chunks.bytes_read
         if unreadable:
             raise unreadable
         if number > MAX_ROWS:
