@@ -1,7 +1,8 @@
 """What happens around every call of a server: layers, each of one concern, in the order given.
 
 A layer is an async context manager: what it does before, it does before the layers inside it and
-the call itself; what it does after, after them. Health and reflection are left alone: they belong
+the call itself; what it does after, after them. The message is decoded inside all of them: who may
+not call is refused before anything of it is read. Health and reflection are left alone: they belong
 to the platform, and say nothing that is worth protecting or recording.
 """
 
@@ -12,6 +13,9 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
+
+from delinkcious.errors import InvalidArgument
 
 _OF_THE_PLATFORM: Final = ("/grpc.health.", "/grpc.reflection.")
 _KINDS: Final[Mapping[tuple[bool, bool], tuple[str, Callable[..., Any]]]] = {
@@ -61,10 +65,12 @@ class Layers(grpc.aio.ServerInterceptor):
             return handler
         kind, make = _KINDS[handler.request_streaming, handler.response_streaming]
         wrap = self._around_stream if handler.response_streaming else self._around_answer
+        behavior = getattr(handler, kind)
+        decode = handler.request_deserializer
+        if not handler.request_streaming:  # a stream of messages is decoded as it is read
+            behavior, decode = _decoding(behavior, decode), None
         wrapped: Handler = make(
-            wrap(getattr(handler, kind), handler_call_details),
-            handler.request_deserializer,
-            handler.response_serializer,
+            wrap(behavior, handler_call_details), decode, handler.response_serializer
         )
         return wrapped
 
@@ -102,3 +108,16 @@ class Layers(grpc.aio.ServerInterceptor):
             for layer in self._layers:
                 await stack.enter_async_context(layer(call))
             yield
+
+
+def _decoding(behavior: Callable[..., Any], decode: Callable[[bytes], Any] | None) -> Any:
+    """Returns what takes a message as it came, for what takes it decoded."""
+
+    def decoding(message: bytes, context: Context) -> Any:
+        try:
+            request = decode(message) if decode else message
+        except DecodeError:
+            raise InvalidArgument("The message is not of this method.") from None
+        return behavior(request, context)
+
+    return decoding

@@ -1,5 +1,7 @@
 """Who may call a gRPC method."""
 
+from typing import Any
+
 import grpc
 import pytest
 from structlog.testing import capture_logs
@@ -46,6 +48,29 @@ def test_a_peer_that_is_not_declared_is_refused(peer: Peer) -> None:
 
 def test_a_refused_call_does_not_reach_the_service(peer: Peer) -> None:
     status_of(peer)
+    assert peer.servicer.calls == []
+
+
+@pytest.mark.parametrize(
+    ("caller", "status"),
+    [
+        (None, grpc.StatusCode.UNAUTHENTICATED),
+        (STRANGER, grpc.StatusCode.PERMISSION_DENIED),
+        ("api-gateway", grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+)
+@pytest.mark.parametrize("method", ["GetNews", "WatchNews"])
+def test_nothing_of_a_message_is_read_before_it_is_known_who_sends_it(
+    method: str, caller: str | None, status: grpc.StatusCode, peer: Peer
+) -> None:
+    metadata = [("delinkcious-caller-token", f"token-of-{caller}")] if caller else []
+    with grpc.insecure_channel(str(peer.address)) as channel:
+        call = channel.unary_stream if method == "WatchNews" else channel.unary_unary
+        send: Any = call(f"/delinkcious.news.v1.News/{method}")
+        with pytest.raises(grpc.RpcError) as error:
+            list(send(b"\xff no message", metadata=metadata, timeout=5))
+    assert error.value.code() is status
+    assert "DecodeError" not in (error.value.details() or "")
     assert peer.servicer.calls == []
 
 
