@@ -82,6 +82,10 @@ class _Credentials(CredentialProvider):
         user, password = self._login.user, self._login.password
         return (user, password) if user else (password,)
 
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        """Returns the same: the file is small, and redis-py's own way warns of itself each time."""
+        return self.get_credentials()
+
 
 class _RenewedConnection(SSLConnection):
     """Reads its certificates each time it connects; redis-py would keep the first ones."""

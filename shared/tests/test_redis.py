@@ -48,6 +48,13 @@ async def test_it_gives_a_client(redis: AsyncRedis) -> None:
         assert await client.get("key") == b"value"
 
 
+async def test_nothing_is_logged_of_each_connection(
+    redis: AsyncRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await can_write(redis)
+    assert not caplog.records
+
+
 async def test_a_server_that_answers_is_ready(redis: AsyncRedis) -> None:
     assert await is_ready(redis)
 
