@@ -36,7 +36,7 @@ services() { (cd "$ROOT/services" && for file in */Dockerfile; do dirname "$file
 
 # What an image is made of, as paths; the order is that of the reasons that --list gives.
 ingredients() {
-    printf '%s\n' "services/$1" "requirements/$1.txt" shared proto docker/base .dockerignore
+    printf '%s\n' "services/$1" "requirements/$1.txt" shared proto docker/base docker/images.env .dockerignore
 }
 
 # Prints why a service is to be built, or nothing.
@@ -69,10 +69,12 @@ version_of() {
 
 build_base() {
     local target
+    # shellcheck source=docker/images.env
+    . "$ROOT/docker/images.env"
     for target in build runtime; do
         # shellcheck disable=SC2086 # several options
-        docker build --quiet ${DOCKER_BUILD_ARGS:-} --target "$target" --tag "delinkcious-base:$target" \
-            "$ROOT/docker/base" >/dev/null || die "the base image could not be built (docker/base)"
+        docker build --quiet ${DOCKER_BUILD_ARGS:-} --build-arg "PYTHON=$PYTHON_IMAGE" --target "$target" \
+            --tag "delinkcious-base:$target" "$ROOT/docker/base" >/dev/null || die "the base image could not be built (docker/base)"
     done
 }
 

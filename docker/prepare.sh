@@ -70,6 +70,7 @@ theirs=$(if grep -qxF "$THEIRS" ../.env; then sed "1,/^$THEIRS\$/d" ../.env; fi)
 said() { grep -q "^$1=." <<<"$theirs" || [ -n "${!1:-}" ]; }
 {
     echo "$OURS"
+    grep -v '^#' images.env
     ../build.sh --versions
     if said GITHUB_CLIENT_ID; then
         [ -z "${GITHUB_CLIENT_ID:-}" ] || echo "GITHUB_CLIENT_ID=$GITHUB_CLIENT_ID"

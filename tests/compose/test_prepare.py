@@ -24,7 +24,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What docker/prepare.sh needs of a checkout."""
     folder = tmp_path_factory.mktemp("checkout")
     (folder / "docker").mkdir()
-    shutil.copy(ROOT / "docker/prepare.sh", folder / "docker")
+    for name in ("prepare.sh", "images.env"):
+        shutil.copy(ROOT / "docker" / name, folder / "docker")
     shutil.copy(ROOT / "compose.yaml", folder)
     versions = "\n".join(f"echo {each}=1.2.3" for each in sorted(_versions()))
     (folder / "build.sh").write_text(f"#!/bin/sh\n{versions}\n")

@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, cast
 
+from delinkcious.testing.images import pinned
+
 from .conftest import BASE, ROOT, Image, run
 
 MEGABYTE = 1_000_000
@@ -117,17 +119,8 @@ def test_the_same_commit_gives_the_same_base(built: dict[str, str], throwaway: l
     """Content, owners, modes and times; the layer itself says when each file was deleted, too."""
     again = "delinkcious-test/base:again"
     throwaway.append(again)
-    run(
-        "docker",
-        "build",
-        "--quiet",
-        "--no-cache",
-        "--target",
-        "runtime",
-        "--tag",
-        again,
-        ROOT / "docker/base",
-    )
+    options = ["--no-cache", "--target=runtime", f"--build-arg=PYTHON={pinned('PYTHON_IMAGE')}"]
+    run("docker", "build", "--quiet", *options, "--tag", again, ROOT / "docker/base")
 
     def facts(entry: tarfile.TarInfo) -> tuple[object, ...]:
         owner = (entry.mode, entry.uid, entry.gid)

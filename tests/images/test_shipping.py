@@ -10,6 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from delinkcious.testing.images import pinned
 from delinkcious.testing.waiting import wait_until
 
 from .conftest import Image, run
@@ -58,7 +59,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     }
     options = [f"--env={name}={value}" for name, value in settings.items()]
     options += [f"--volume={folder}:/auth:ro", "--publish=127.0.0.1::5000", "--rm", "--detach"]
-    container = run("docker", "run", *options, "registry:2").strip()
+    container = run("docker", "run", *options, pinned("REGISTRY_IMAGE")).strip()
     try:
         published = run("docker", "port", container, "5000").splitlines()[0]
         registry = Registry(published.rpartition(":")[2])

@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from delinkcious.clients.news import NewsClient
 from delinkcious.config import Address
 from delinkcious.grpc.client import GrpcClient
+from delinkcious.testing.images import pinned
 from delinkcious.testing.waiting import free_port, wait_until
 from tests.support.stack import ROOT
 from tools.consistency.__main__ import DATABASES, compare
@@ -32,7 +33,7 @@ GRACE_PERIOD: Final = 30
 MANAGEMENT_PORT: Final = 9000
 _NEWS_PORT: Final = 6060
 _REPLICAS: Final = 10
-_KILLER: Final = "python:3.13-slim-trixie"
+_KILLER: Final = pinned("PYTHON_IMAGE")
 _DATABASES: Final = ("link-db", "social-graph-db", "user-db")
 _OF_A_SERVER: Final = {"postgres": _DATABASES, "redis": ("redis",), "nats": ("nats",)}
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from tools.release.version import Version
 
-_SHARED: Final = ("shared", "proto", "docker/base")
+_SHARED: Final = ("shared", "proto", "docker/base", "docker/images.env")
 _HEADING: Final = "# Changelog of {service}\n\nMade by `make release`; newest first.\n"
 MAIN: Final = "main"
 

@@ -1,7 +1,7 @@
 """Where the servers of a test session come from: TEST_INFRA says embedded, containers or external.
 
 - `embedded` (the default): real servers from Python wheels, run by the session itself;
-- `containers`: the production images, by testcontainers; needs Docker;
+- `containers`: the images of docker/images.env, by testcontainers; needs Docker;
 - `external`: servers that run already, at TEST_POSTGRES_URL, TEST_REDIS_URL and TEST_NATS_URL.
 """
 
@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
 from delinkcious.testing.embedded import EmbeddedNats, EmbeddedPostgres, EmbeddedRedis
+from delinkcious.testing.images import pinned
 from delinkcious.testing.running import running
 from delinkcious.testing.scratch import scratch_folder
 from delinkcious.testing.waiting import free_port, wait_until
@@ -83,7 +84,7 @@ class Containers:
     @contextmanager
     def postgres(self) -> Iterator[PostgresAddress]:
         """A PostgreSQL server where databases may be created."""
-        container = _container("postgres:18", 5432, "postgres -c max_connections=200 -c fsync=off")
+        container = _container("postgres", 5432, "postgres -c max_connections=200 -c fsync=off")
         with container.with_env("POSTGRES_PASSWORD", PASSWORD):
             host, port = _published(container, 5432)
             address = PostgresAddress(host, port, "postgres", PASSWORD)
@@ -94,7 +95,7 @@ class Containers:
     def redis(self) -> Iterator[RedisAddress]:
         """A Redis server whose data may be deleted."""
         command = f"redis-server --appendonly yes --requirepass {PASSWORD}"
-        with _container("redis:8", 6379, command) as container:
+        with _container("redis", 6379, command) as container:
             address = RedisAddress(*_published(container, 6379), PASSWORD)
             wait_until(address.answers, 60, message="the container of redis answers")
             yield address
@@ -102,15 +103,16 @@ class Containers:
     @contextmanager
     def nats(self) -> Iterator[NatsAddress]:
         """A NATS server whose streams may be deleted."""
-        with _container("nats:2.15-alpine", 4222, "-js") as container:
+        with _container("nats", 4222, "-js") as container:
             address = NatsAddress(*_published(container, 4222))
             wait_until(address.answers, 60, message="the container of nats answers")
             yield address
 
 
-def _container(image: str, port: int, command: str) -> "DockerContainer":
+def _container(server: str, port: int, command: str) -> "DockerContainer":
     from testcontainers.core.container import DockerContainer
 
+    image = pinned(f"{server.upper()}_IMAGE")
     return DockerContainer(image).with_exposed_ports(port).with_command(command)
 
 
