@@ -58,8 +58,12 @@ digest() { printf %s "$(cat ".secrets/$1")" | sha256sum | cut -d' ' -f1; }
 } >.secrets/redis.acl
 
 {
+    # Not included from there: NATS reads a file that is included by itself, without what others define.
+    cat nats-permissions.conf
     echo "authorization { users: ["
-    for service in "${SERVICES[@]}"; do echo "  { user: \"$service\", password: \"$(cat ".secrets/nats-$service")\" }"; done
+    for service in "${SERVICES[@]}"; do
+        echo "  { user: \"$service\", password: \"$(cat ".secrets/nats-$service")\", permissions: \$$service }"
+    done
     echo "] }"
 } >.secrets/nats-users.conf
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tools.broker_rights import FILE as BROKER_RIGHTS
 from tools.local_stack.credentials import Credentials
 from tools.local_stack.environment import Environments
 from tools.local_stack.layout import NATS, SERVICES, TALKS_WITH, Layout, Service
@@ -24,7 +25,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What docker/prepare.sh needs of a checkout."""
     folder = tmp_path_factory.mktemp("checkout")
     (folder / "docker").mkdir()
-    for name in ("prepare.sh", "images.env"):
+    for name in ("prepare.sh", "images.env", "nats-permissions.conf"):
         shutil.copy(ROOT / "docker" / name, folder / "docker")
     shutil.copy(ROOT / "compose.yaml", folder)
     versions = "\n".join(f"echo {each}=1.2.3" for each in sorted(_versions()))
@@ -75,11 +76,14 @@ def test_redis_lets_each_service_do_what_it_may_in_the_local_stack(checkout: Pat
 
 
 def test_nats_knows_who_enters_it(checkout: Path) -> None:
-    users = dict(
-        re.findall(r'user: "([^"]+)", password: "([^"]+)"', secret(checkout, "nats-users.conf"))
-    )
-    assert set(users) == {service.name for service in OURS if NATS in service.stores}
-    assert users == {name: secret(checkout, f"nats-{name}") for name in users}
+    written = secret(checkout, "nats-users.conf")
+    users = re.findall(r'user: "([^"]+)", password: "([^"]+)", permissions: \$(\S+) ', written)
+    assert {name for name, *_ in users} == {each.name for each in OURS if NATS in each.stores}
+    assert users == [(name, secret(checkout, f"nats-{name}"), name) for name, *_ in users]
+
+
+def test_nats_lets_each_service_do_what_it_may_in_the_local_stack(checkout: Path) -> None:
+    assert secret(checkout, "nats-users.conf").startswith(BROKER_RIGHTS.read_text())
 
 
 def test_a_second_run_keeps_every_secret(checkout: Path) -> None:

@@ -48,6 +48,11 @@ def test_every_defence_names_a_test_that_shows_it() -> None:
     assert [cells[0] for cells in rows() if not _TEST.search(cells[-1])] == []
 
 
+def test_what_is_named_is_named_so_that_it_is_looked_for() -> None:
+    files = re.findall(r"`[^`]+\.py[^`]*`", " ".join(cells[-1] for cells in rows()))
+    assert [name for name in files if not _TEST.fullmatch(name)] == []
+
+
 def test_every_asset_and_attacker_is_met_by_a_defence() -> None:
     """Those that are listed, and no others."""
     listed = set(re.findall(r"^\| \*\*([A-Z][\w -]+)\*\* \|", TEXT, re.MULTILINE))

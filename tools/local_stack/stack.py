@@ -12,6 +12,7 @@ from delinkcious.testing.embedded import (
     RedisUser,
     Server,
 )
+from tools.broker_rights import FILE as BROKER_RIGHTS
 from tools.local_stack.certificates import STORES, Certificates, TlsRelay
 from tools.local_stack.credentials import Credentials
 from tools.local_stack.environment import GRACE_PERIOD, Environments
@@ -126,7 +127,10 @@ def _servers(
                 for service, rules in REDIS_RULES
             },
         ),
-        EmbeddedNats(directory / "nats", ports.nats, ports.nats_monitoring, users, tls),
+        EmbeddedNats(
+            *(directory / "nats", ports.nats, ports.nats_monitoring, users, tls),
+            permissions=BROKER_RIGHTS.read_text(encoding="utf-8"),
+        ),
         *relays,
     )
 

@@ -8,7 +8,7 @@ used once the streams are there (a broker may come back without its data).
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +25,7 @@ from delinkcious.errors import Unavailable
 from delinkcious.health import NotReady
 from delinkcious.messaging.metrics import CONNECTED
 from delinkcious.messaging.pacing import Backoff, pause, unless
-from delinkcious.messaging.streams import Retention, ensure_streams
+from delinkcious.messaging.streams import STREAMS, Retention, Stream, ensure_streams, kept_by
 from delinkcious.tls import client_context
 
 logger = structlog.get_logger()
@@ -45,6 +45,13 @@ _CLOSE_TIMEOUT: Final = 0.25
 _LOOK_INTERVAL: Final = 1
 _PING_INTERVAL: Final = 2
 _MAX_OUTSTANDING_PINGS: Final = 2
+
+
+def inbox_of(name: str) -> str:
+    """Returns what every subject begins with under which a client is answered: its own, so that a
+    broker can be told to let nobody else listen there.
+    """
+    return f"_INBOX.{name}"
 
 
 class _Client(Client):
@@ -80,10 +87,11 @@ class Connection:
     jetstream: JetStreamContext
     lost: asyncio.Event
     retention: Retention
+    kept: Collection[Stream]
 
     async def ensure_streams(self) -> None:
-        """Makes the streams, or brings them up to date."""
-        await ensure_streams(self.jetstream, self.retention)
+        """Makes the streams that are missing, and brings those that we keep up to date."""
+        await ensure_streams(self.jetstream, self.retention, self.kept)
 
     async def attempt(self, work: Coroutine[Any, Any, T]) -> T:
         """Returns the result of the work, which may wait for an answer that no longer comes.
@@ -110,20 +118,23 @@ class Broker:
         name: str,
         *,
         retention: Retention = _RETENTION,
+        kept: Collection[Stream] = STREAMS,
         login: Login = _NOBODY,
         tls: TlsFiles | None = None,
     ) -> None:
         """Takes the broker's address and how to use it.
 
         Args:
-            name: under which its monitoring shows us.
-            retention: of the streams, the same for all who use the broker.
+            name: under which its monitoring shows us, and what our inboxes begin with.
+            retention: of the streams.
+            kept: the streams that this process brings up to date, and not only makes.
             login: who enters it, if it asks.
             tls: set, the connection is encrypted and the broker has to be who it should be.
         """
         self._login = login
         self._tls = tls
         self._retention = retention
+        self._kept = kept
         self._url = f"nats://{host}:{port}"
         self._name = name
         self._current: Connection | None = None
@@ -146,6 +157,7 @@ class Broker:
             nats.port,
             settings.service_name,
             retention=retention,
+            kept=kept_by(settings.service_name),
             login=settings.nats_login,
             tls=settings.nats_tls,
         )
@@ -253,7 +265,7 @@ class Broker:
         try:
             options = {**self._options(lost), **self._credentials()}
             await _open(client, self._url, options)
-            connection = Connection(client, client.jetstream(), lost, self._retention)
+            connection = Connection(client, client.jetstream(), lost, self._retention, self._kept)
             await connection.attempt(connection.ensure_streams())
         except BaseException:
             await abandon(client)
@@ -263,6 +275,7 @@ class Broker:
     def _options(self, lost: asyncio.Event) -> dict[str, Any]:
         return {
             "name": self._name,
+            "inbox_prefix": inbox_of(self._name),
             "allow_reconnect": False,
             "max_reconnect_attempts": 1,  # of the address, before there is a connection
             "reconnect_time_wait": 0,

@@ -4,6 +4,7 @@ One stream for each domain, and one for the events that a consumer gave up on. W
 tune (replicas, placement, size limits) is left as it is found.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -21,12 +22,14 @@ class Stream:
 
     Attributes:
         domain: the first token of every subject in it.
+        keeper: the service that alone changes what the broker has; others make it if it is missing.
         append_only: whether the broker lets nobody remove single messages from it.
     """
 
     name: str
     domain: str
     description: str
+    keeper: str
     append_only: bool = False
 
     @property
@@ -39,11 +42,15 @@ class Stream:
         return f"{_REPLAY}.{self.domain}.{consumer}"
 
 
-LINKS: Final = Stream("LINKS", "links", "Links and the checks of their URLs")
-GRAPH: Final = Stream("GRAPH", "graph", "Who follows whom")
-USERS: Final = Stream("USERS", "users", "Accounts")
-AUDIT: Final = Stream("AUDIT", "audit", "Who did what, when and from where", append_only=True)
-DEAD_LETTERS: Final = Stream("DEAD_LETTERS", "dead", "Events that a consumer gave up on")
+LINKS: Final = Stream("LINKS", "links", "Links and the checks of their URLs", "link-manager")
+GRAPH: Final = Stream("GRAPH", "graph", "Who follows whom", "social-graph-manager")
+USERS: Final = Stream("USERS", "users", "Accounts", "user-manager")
+AUDIT: Final = Stream(
+    "AUDIT", "audit", "Who did what, when and from where", "user-manager", append_only=True
+)
+DEAD_LETTERS: Final = Stream(
+    "DEAD_LETTERS", "dead", "Events that a consumer gave up on", "user-manager"
+)
 STREAMS: Final = (LINKS, GRAPH, USERS, AUDIT, DEAD_LETTERS)
 
 
@@ -98,13 +105,25 @@ def stream_named(name: str) -> Stream:
     raise ValueError(f"no stream is named {name!r}")
 
 
-async def ensure_streams(jetstream: JetStreamContext, retention: Retention) -> None:
-    """Makes every stream, or brings it up to date; safe when many processes do it at once."""
+def kept_by(service: str) -> tuple[Stream, ...]:
+    """Returns the streams that a service keeps up to date."""
+    return tuple(stream for stream in STREAMS if stream.keeper == service)
+
+
+async def ensure_streams(
+    jetstream: JetStreamContext, retention: Retention, kept: Collection[Stream] = STREAMS
+) -> None:
+    """Makes every stream that is missing, and brings those that are kept here up to date.
+
+    Safe when many processes do it at once.
+    """
     for stream in STREAMS:
-        await _ensure(jetstream, stream, retention.of(stream))
+        await _ensure(jetstream, stream, retention.of(stream), keep=stream in kept)
 
 
-async def _ensure(jetstream: JetStreamContext, stream: Stream, max_age: timedelta) -> None:
+async def _ensure(
+    jetstream: JetStreamContext, stream: Stream, max_age: timedelta, *, keep: bool
+) -> None:
     try:
         found = (await jetstream.stream_info(stream.name)).config
     except NotFoundError:
@@ -112,7 +131,7 @@ async def _ensure(jetstream: JetStreamContext, stream: Stream, max_age: timedelt
         await jetstream.add_stream(_config(_new(stream), stream, max_age))
         return
     wanted = _config(found, stream, max_age)
-    if wanted != found:
+    if keep and wanted != found:
         await jetstream.update_stream(wanted)
 
 

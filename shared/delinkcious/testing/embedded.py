@@ -5,6 +5,7 @@ foreground, where it then answers. Who runs the command, and restarts it, is lef
 `running` for tests, the local stack for people.
 """
 
+import itertools
 import shlex
 import signal
 import subprocess
@@ -211,6 +212,8 @@ class EmbeddedNats:
     """The password of each who may enter; everybody may if there is nobody."""
     tls: TlsFiles | None = None
     """Set, it speaks TLS only, and only with those who have a certificate of that CA."""
+    permissions: str = ""
+    """What each user may do, in NATS's words and under the user's name; everything, if empty."""
 
     @property
     def address(self) -> NatsAddress:
@@ -236,15 +239,16 @@ class EmbeddedNats:
             f"jetstream: {{ {storage} }}",
         ]
         if self.users:
-            users = ", ".join(
-                f'{{user: "{user}", password: "{password}"}}'
-                for user, password in self.users.items()
-            )
-            settings.append(f"authorization: {{ users: [{users}] }}")
+            users = ", ".join(itertools.starmap(self._user, self.users.items()))
+            settings += [self.permissions, f"authorization: {{ users: [{users}] }}"]
         if self.tls is not None:
             files = f'cert_file: "{self.tls.cert}", key_file: "{self.tls.key}"'
             settings.append(f'tls: {{ {files}, ca_file: "{self.tls.ca}", verify: true }}')
         _write_private(self._config, "\n".join(settings) + "\n")
+
+    def _user(self, name: str, password: str) -> str:
+        permissions = f", permissions: ${name}" if self.permissions else ""
+        return f'{{user: "{name}", password: "{password}"{permissions}}}'
 
     def command(self) -> list[str]:
         """The command that runs the server in the foreground."""
