@@ -42,20 +42,28 @@ ingredients() {
 # Prints why a service is to be built, or nothing.
 reason_for() {
     local since=$1 service=$2 path
+    local -r but=(":(exclude)services/$service/k8s" ":(exclude,glob)**/tests/**" ":(exclude,glob)**/*.md")
     [ -n "$since" ] || { echo "asked for"; return; }
     while read -r path; do
-        in_repository diff --quiet "$since" -- "$path" ":(exclude)services/$service/k8s" \
-            ":(exclude,glob)**/tests/**" ":(exclude,glob)**/*.md" || { echo "$path changed"; return; }
+        if ! in_repository diff --quiet "$since" -- "$path" "${but[@]}" ||
+            [ -n "$(in_repository ls-files --others --exclude-standard -- "$path" "${but[@]}")" ]; then
+            echo "$path changed"
+            return
+        fi
     done < <(ingredients "$service")
 }
 
-# The branch as a part of a version: nothing on the main branch and on tags.
+# The branch as a part of a version, which SemVer and registries take: nothing on the main branch and on tags.
 suffix() {
-    local branch
+    local branch name
     branch=${CIRCLE_BRANCH:-$(in_repository symbolic-ref --quiet --short HEAD || true)}
     case $branch in
         "" | "$MAIN") ;;
-        *) echo "-$(echo "$branch" | tr '[:upper:]' '[:lower:]' | sed -E 's/[^a-z0-9]+/-/g; s/^-+//; s/-+$//' | cut -c1-40)" ;;
+        *)
+            name=$(tr '[:upper:]' '[:lower:]' <<<"$branch" | sed -E 's/[^a-z0-9]+/-/g; s/^-+//; s/^(.{40}).*/\1/; s/-+$//')
+            [[ $name =~ [a-z] ]] || name=branch${name:+-$name}
+            echo "-$name"
+            ;;
     esac
 }
 
@@ -149,6 +157,7 @@ fi
 ((${#todo[@]})) || { echo "nothing to build: nothing changed since $since"; exit; }
 [ -z "$push" ] || [ -z "$(in_repository status --porcelain)" ] ||
     die "what is not committed is not pushed: commit or stash it first"
+command -v docker >/dev/null || die "docker is not installed here"
 docker info >/dev/null 2>&1 || die "no Docker engine answers: is it running, and may you use it?"
 [ -z "$push" ] || "$ROOT/docker/login.sh" "$prefix" "$user"
 

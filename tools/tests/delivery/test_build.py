@@ -1,5 +1,6 @@
 """What `build.sh` would build, how it names it, and what it refuses."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_a_change_builds_what_is_made_of_it(
     assert found["social_graph"][1].endswith(social_graph)
 
 
+def test_a_new_file_is_a_change(checkout: Checkout) -> None:
+    (checkout.root / "services/link/new.py").write_text("")
+    (checkout.root / "services/social_graph/new.md").write_text("")
+    found = listed(checkout, "--since", "HEAD")
+    assert found["link"][1] == "services/link changed"
+    assert found["social_graph"][1].endswith("not built")
+
+
 def test_nothing_changed_is_nothing_built(checkout: Checkout) -> None:
     done = checkout.build("--since", "HEAD")
     assert (done.returncode, done.stdout) == (0, "nothing to build: nothing changed since HEAD\n")
@@ -58,6 +67,9 @@ def test_nothing_changed_is_nothing_built(checkout: Checkout) -> None:
         ("myfeature", "0.1.4-myfeature.7"),
         ("Fix/Über_all--", "0.1.4-fix-ber-all.7"),
         ("a" * 60, f"0.1.4-{'a' * 40}.7"),
+        ("a" * 39 + "/b", f"0.1.4-{'a' * 39}.7"),
+        ("007", "0.1.4-branch-007.7"),
+        ("ü", "0.1.4-branch.7"),
     ],
 )
 def test_the_version_of_a_branch_has_its_name(
@@ -105,6 +117,14 @@ def test_without_an_engine_it_says_so(checkout: Checkout, tmp_path: Path) -> Non
     done = checkout.build(DOCKER_HOST=f"unix://{tmp_path}/nobody")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no Docker engine answers" in done.stderr
+
+
+def test_without_docker_it_says_so(checkout: Checkout, tmp_path: Path) -> None:
+    for tool in ("bash", "git", "dirname", "cat", "sed", "tr", "cut"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    done = checkout.build(PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "build.sh: docker is not installed here\n"
 
 
 def test_what_is_not_committed_is_not_pushed(checkout: Checkout) -> None:
