@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,11 +16,10 @@ from delinkcious.config import Address
 from delinkcious.database import Database
 from delinkcious.errors import FailedPrecondition, NotFound
 from delinkcious.http.client import HttpClient
-from delinkcious.migrations import migrate
 from delinkcious.object_model.links import LinkQuery, NewLink, Visibility
 from delinkcious.object_model.users import DeletionStatus, GitHubIdentity
 from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
-from delinkcious.testing.databases import NewDatabase, TemplateDatabase
+from delinkcious.testing.databases import Migrated, NewDatabase
 from delinkcious.testing.process import ServiceProcess
 from delinkcious.testing.settings import nats_settings, postgres_settings, redis_settings
 from delinkcious.testing.waiting import wait_until
@@ -135,18 +133,15 @@ class Platform:
 
 @pytest.fixture
 def platform(
-    template_database: TemplateDatabase,
+    migrated: Migrated,
     new_database: NewDatabase,
     nats_address: NatsAddress,
     redis_address: RedisAddress,
 ) -> Iterator[Platform]:
-    def database(name: str, migrations: ModuleType) -> PostgresAddress:
-        return new_database(template_database(name, lambda address: migrate(address, migrations)))
-
     databases = {
-        "user": database("user", user_migrations),
-        "link": database("link", link_migrations),
-        "social_graph": database("social_graph", graph_migrations),
+        "user": new_database(migrated(user_migrations)),
+        "link": new_database(migrated(link_migrations)),
+        "social_graph": new_database(migrated(graph_migrations)),
     }
     env = {
         "DELINKCIOUS_MUTUAL_AUTH": "false",

@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from types import ModuleType
 from typing import Final
 
 import nats
@@ -16,11 +15,10 @@ from delinkcious.clients.users import UserClient
 from delinkcious.config import Address
 from delinkcious.http.client import HttpClient
 from delinkcious.messaging.streams import DEAD_LETTERS, STREAMS
-from delinkcious.migrations import migrate
 from delinkcious.object_model.links import LinkChange, NewLink
 from delinkcious.object_model.users import GitHubIdentity
-from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
-from delinkcious.testing.databases import NewDatabase, TemplateDatabase
+from delinkcious.testing.addresses import NatsAddress, RedisAddress
+from delinkcious.testing.databases import Migrated, NewDatabase
 from delinkcious.testing.process import ServiceProcess, run_command
 from delinkcious.testing.settings import nats_settings, postgres_settings, redis_settings
 from delinkcious.testing.waiting import eventually, wait_until
@@ -87,19 +85,16 @@ def _http(name: str, process: ServiceProcess) -> HttpClient:
 
 @pytest.fixture
 def platform(
-    template_database: TemplateDatabase,
+    migrated: Migrated,
     new_database: NewDatabase,
     nats_address: NatsAddress,
     redis_address: RedisAddress,
 ) -> Iterator[Platform]:
-    def database(name: str, migrations: ModuleType) -> PostgresAddress:
-        return new_database(template_database(name, lambda address: migrate(address, migrations)))
-
     env = {
         "DELINKCIOUS_MUTUAL_AUTH": "false",
-        **postgres_settings("LINK_DB", database("link", link_migrations)),
-        **postgres_settings("SOCIAL_GRAPH_DB", database("social_graph", graph_migrations)),
-        **postgres_settings("USER_DB", database("user", user_migrations)),
+        **postgres_settings("LINK_DB", new_database(migrated(link_migrations))),
+        **postgres_settings("SOCIAL_GRAPH_DB", new_database(migrated(graph_migrations))),
+        **postgres_settings("USER_DB", new_database(migrated(user_migrations))),
         **nats_settings(nats_address),
         **redis_settings("NEWS_MANAGER_REDIS", redis_address),
     }

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from types import ModuleType
 
 import nats
 import pytest
@@ -13,10 +12,9 @@ from delinkcious.clients.links import LinkClient
 from delinkcious.clients.social_graph import SocialGraphClient
 from delinkcious.config import Address
 from delinkcious.http.client import HttpClient
-from delinkcious.migrations import migrate
 from delinkcious.object_model.links import LinkChange, NewLink
-from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
-from delinkcious.testing.databases import NewDatabase, TemplateDatabase
+from delinkcious.testing.addresses import NatsAddress, RedisAddress
+from delinkcious.testing.databases import Migrated, NewDatabase
 from delinkcious.testing.process import ServiceProcess
 from delinkcious.testing.settings import nats_settings, postgres_settings, redis_settings
 from delinkcious.testing.waiting import eventually
@@ -60,20 +58,17 @@ class Platform:
 
 @pytest.fixture
 def platform(
-    template_database: TemplateDatabase,
+    migrated: Migrated,
     new_database: NewDatabase,
     nats_address: NatsAddress,
     redis_address: RedisAddress,
 ) -> Iterator[Platform]:
-    def database(name: str, migrations: ModuleType) -> PostgresAddress:
-        return new_database(template_database(name, lambda address: migrate(address, migrations)))
-
     env = {
         "DELINKCIOUS_MUTUAL_AUTH": "false",
         "LINK_MANAGER_SERVICE_HOST": "127.0.0.1",
         "SOCIAL_GRAPH_MANAGER_SERVICE_HOST": "127.0.0.1",
-        **postgres_settings("LINK_DB", database("link", link_migrations)),
-        **postgres_settings("SOCIAL_GRAPH_DB", database("social_graph", graph_migrations)),
+        **postgres_settings("LINK_DB", new_database(migrated(link_migrations))),
+        **postgres_settings("SOCIAL_GRAPH_DB", new_database(migrated(graph_migrations))),
         **nats_settings(nats_address),
         **redis_settings("NEWS_MANAGER_REDIS", redis_address),
     }

@@ -20,7 +20,6 @@ from delinkcious.database import AsyncDatabase, Database
 from delinkcious.http.client import HttpClient
 from delinkcious.messaging import Broker, Consumer, Event, Publisher
 from delinkcious.messaging.streams import LINKS
-from delinkcious.migrations import migrate
 from delinkcious.object_model.users import GitHubIdentity
 from delinkcious.outbox import Relay
 from delinkcious.redis import AsyncRedis
@@ -28,7 +27,7 @@ from delinkcious.redis import RedisAddress as RedisServer
 from delinkcious.service import Runner
 from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
 from delinkcious.testing.audit import RecordedActs
-from delinkcious.testing.databases import NewDatabase, TemplateDatabase
+from delinkcious.testing.databases import Migrated, NewDatabase
 from delinkcious.testing.peers import auth_for, token_of
 from delinkcious.testing.serving import serving
 from delinkcious.testing.spans import collected_spans
@@ -55,8 +54,8 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.fixture
-def link_db(template_database: TemplateDatabase, new_database: NewDatabase) -> PostgresAddress:
-    return new_database(template_database("link", lambda address: migrate(address, migrations)))
+def link_db(migrated: Migrated, new_database: NewDatabase) -> PostgresAddress:
+    return new_database(migrated(migrations))
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """The link store on Postgres and its double, for the tests of both."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 
 import pytest
 
 from delinkcious.database import Database
-from delinkcious.migrations import migrate
 from delinkcious.outbox import Entry
-from delinkcious.testing.addresses import PostgresAddress
-from delinkcious.testing.databases import NewDatabase, TemplateDatabase
+from delinkcious.testing.databases import Migrated
+from delinkcious.testing.outbox import outbox_of
 from link_service import migrations
 from link_service.memory import InMemoryLinkStore
 from link_service.ports import LinkStore
@@ -19,31 +17,8 @@ Published = Callable[[], list[Entry]]
 
 
 @pytest.fixture(scope="session")
-def template(template_database: TemplateDatabase, service_role: str) -> str:
-    return template_database(
-        "link for its role", lambda address: migrate(address, migrations, role=service_role)
-    )
-
-
-@pytest.fixture
-def address(template: str, new_database: NewDatabase) -> PostgresAddress:
-    return new_database(template)
-
-
-@pytest.fixture
-def owner(address: PostgresAddress) -> Iterator[Database]:
-    """The database as the one enters it to whom everything there belongs."""
-    database = Database("link-db", address)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def database(address: PostgresAddress, service_role: str) -> Iterator[Database]:
-    """The database as the service enters it: with the privileges of its role, and no others."""
-    database = Database("link-db", replace(address, user=service_role))
-    yield database
-    database.close()
+def template(migrated: Migrated) -> str:
+    return migrated(migrations)
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.integration)])
@@ -61,9 +36,4 @@ def published(store: LinkStore, request: pytest.FixtureRequest) -> Published:
         return lambda: store.events
     database: Database = request.getfixturevalue("database")
 
-    def read_outbox() -> list[Entry]:
-        with database.connection() as connection:
-            rows = connection.execute("SELECT subject, key, data FROM outbox ORDER BY position")
-            return [Entry(*row) for row in rows]
-
-    return read_outbox
+    return lambda: outbox_of(database)

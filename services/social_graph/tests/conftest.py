@@ -1,7 +1,6 @@
 """The store of the social graph on Postgres, its double, and the client in front of it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -9,11 +8,10 @@ from delinkcious.auth import MutualAuth
 from delinkcious.clients.social_graph import SocialGraphClient
 from delinkcious.database import Database
 from delinkcious.http.client import HttpClient
-from delinkcious.migrations import migrate
 from delinkcious.object_model.social_graph import SocialGraphManager as Manager
 from delinkcious.outbox import Entry
-from delinkcious.testing.addresses import PostgresAddress
-from delinkcious.testing.databases import NewDatabase, TemplateDatabase
+from delinkcious.testing.databases import Migrated
+from delinkcious.testing.outbox import outbox_of
 from delinkcious.testing.serving import serving
 from social_graph_service import migrations
 from social_graph_service.http import create_social_graph_app
@@ -25,31 +23,8 @@ Published = Callable[[], list[Entry]]
 
 
 @pytest.fixture(scope="session")
-def template(template_database: TemplateDatabase, service_role: str) -> str:
-    return template_database(
-        "social_graph for its role", lambda address: migrate(address, migrations, role=service_role)
-    )
-
-
-@pytest.fixture
-def address(template: str, new_database: NewDatabase) -> PostgresAddress:
-    return new_database(template)
-
-
-@pytest.fixture
-def owner(address: PostgresAddress) -> Iterator[Database]:
-    """The database as the one enters it to whom everything there belongs."""
-    database = Database("social-graph-db", address)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def database(address: PostgresAddress, service_role: str) -> Iterator[Database]:
-    """The database as the service enters it: with the privileges of its role, and no others."""
-    database = Database("social-graph-db", replace(address, user=service_role))
-    yield database
-    database.close()
+def template(migrated: Migrated) -> str:
+    return migrated(migrations)
 
 
 @pytest.fixture
@@ -84,9 +59,4 @@ def published(manager: Manager, request: pytest.FixtureRequest) -> Published:
         return lambda: memory.events
     database: Database = request.getfixturevalue("database")
 
-    def read_outbox() -> list[Entry]:
-        with database.connection() as connection:
-            rows = connection.execute("SELECT subject, key, data FROM outbox ORDER BY position")
-            return [Entry(*row) for row in rows]
-
-    return read_outbox
+    return lambda: outbox_of(database)

@@ -1,7 +1,6 @@
 """The user store on Postgres, its double, and the client in front of the service."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +9,10 @@ from delinkcious.audit import NOWHERE, RECORDED, Origin
 from delinkcious.clients.users import UserClient
 from delinkcious.database import Database
 from delinkcious.http.client import HttpClient
-from delinkcious.migrations import migrate
 from delinkcious.object_model.users import UserManager as Manager
 from delinkcious.outbox import Entry
-from delinkcious.testing.addresses import PostgresAddress
-from delinkcious.testing.databases import NewDatabase, TemplateDatabase
+from delinkcious.testing.databases import Migrated
+from delinkcious.testing.outbox import outbox_of
 from delinkcious.testing.peers import auth_for, token_of
 from delinkcious.testing.serving import serving
 from user_service import migrations
@@ -43,31 +41,8 @@ class Clock:
 
 
 @pytest.fixture(scope="session")
-def template(template_database: TemplateDatabase, service_role: str) -> str:
-    return template_database(
-        "user for its role", lambda address: migrate(address, migrations, role=service_role)
-    )
-
-
-@pytest.fixture
-def address(template: str, new_database: NewDatabase) -> PostgresAddress:
-    return new_database(template)
-
-
-@pytest.fixture
-def owner(address: PostgresAddress) -> Iterator[Database]:
-    """The database as the one enters it to whom everything there belongs."""
-    database = Database("user-db", address)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def database(address: PostgresAddress, service_role: str) -> Iterator[Database]:
-    """The database as the service enters it: with the privileges of its role, and no others."""
-    database = Database("user-db", replace(address, user=service_role))
-    yield database
-    database.close()
+def template(migrated: Migrated) -> str:
+    return migrated(migrations)
 
 
 @pytest.fixture
@@ -138,12 +113,7 @@ def outbox(request: pytest.FixtureRequest) -> Published:
         return lambda: memory.events
     database: Database = request.getfixturevalue("database")
 
-    def read_outbox() -> list[Entry]:
-        with database.connection() as connection:
-            rows = connection.execute("SELECT subject, key, data FROM outbox ORDER BY position")
-            return [Entry(*row) for row in rows]
-
-    return read_outbox
+    return lambda: outbox_of(database)
 
 
 @pytest.fixture

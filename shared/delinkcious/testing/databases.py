@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from delinkcious.testing.addresses import PostgresAddress
@@ -27,6 +28,14 @@ class TemplateDatabase(Protocol):
     """The name of a migrated database to copy, made once a session for each name."""
 
     def __call__(self, name: str, migrate: Migrate, /) -> str: ...
+
+
+class Migrated(Protocol):
+    """The name of a database to copy, with the schema that a package of migrations makes and the
+    privileges of `service_role`; made once a session for each package.
+    """
+
+    def __call__(self, migrations: ModuleType, /) -> str: ...
 
 
 class Databases:

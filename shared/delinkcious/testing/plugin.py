@@ -4,18 +4,18 @@ One set of servers serves a test session; each is started by the first test that
 gets a database of its own, an empty Redis and an empty broker. `infrastructure` says where the
 servers come from.
 
-A service that wants a migrated database in its tests makes the template once per session:
+A service that keeps its data in Postgres says how its database is made; then its tests may ask for
+a `database`:
 
     @pytest.fixture(scope="session")
-    def template(template_database: TemplateDatabase) -> str:
-        return template_database("link", lambda database: migrate(database.conninfo))
-
-    @pytest.fixture
-    def database(template: str, new_database: NewDatabase) -> PostgresAddress:
-        return new_database(template)
+    def template(migrated: Migrated) -> str:
+        return migrated(migrations)
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
@@ -25,11 +25,15 @@ from delinkcious.testing.cleaning import delete_streams, flush
 from delinkcious.testing.databases import (
     EMPTY,
     Databases,
+    Migrated,
     NewDatabase,
     TemplateDatabase,
     databases,
 )
 from delinkcious.testing.infrastructure import Infrastructure, infrastructure
+
+if TYPE_CHECKING:
+    from delinkcious.database import Database
 
 
 def pytest_configure() -> None:
@@ -92,6 +96,19 @@ def service_role(session_databases: Databases) -> str:
     return session_databases.service_role()
 
 
+@pytest.fixture(scope="session")
+def migrated(template_database: TemplateDatabase, service_role: str) -> Migrated:
+    """Makes a database to copy of a package of migrations."""
+    from delinkcious.migrations import migrate  # only those who ask pay for SQLAlchemy
+
+    def template(migrations: ModuleType) -> str:
+        return template_database(
+            migrations.__name__, lambda address: migrate(address, migrations, role=service_role)
+        )
+
+    return template
+
+
 @pytest.fixture
 def new_database(session_databases: Databases) -> Iterator[NewDatabase]:
     """Makes databases for one test, empty or copies of a template."""
@@ -110,6 +127,32 @@ def new_database(session_databases: Databases) -> Iterator[NewDatabase]:
 def postgres_database(new_database: NewDatabase) -> PostgresAddress:
     """An empty database."""
     return new_database()
+
+
+@pytest.fixture
+def address(template: str, new_database: NewDatabase) -> PostgresAddress:
+    """A database of the service whose tests these are, entered as the server's superuser."""
+    return new_database(template)
+
+
+@pytest.fixture
+def owner(address: PostgresAddress) -> "Iterator[Database]":
+    """That database, as the one enters it to whom everything there belongs."""
+    from delinkcious.database import Database
+
+    database = Database("database", address)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(address: PostgresAddress, service_role: str) -> "Iterator[Database]":
+    """That database, as the service enters it: with the privileges of its role, and no others."""
+    from delinkcious.database import Database
+
+    database = Database("database", replace(address, user=service_role))
+    yield database
+    database.close()
 
 
 @pytest.fixture
