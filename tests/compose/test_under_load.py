@@ -38,7 +38,7 @@ class Client:
     """Saves one link after another.
 
     A request is sent again only if nobody has taken it: no connection came about, or a gateway
-    says, with 503, that who should do the work is not there.
+    says, with 503 and when to try again, that who should do the work is not there.
 
     Attributes:
         may_be_there: whether what was not taken may have been saved all the same: of a database
@@ -83,6 +83,7 @@ class Client:
             else:
                 if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
                     return answer
+                assert int(answer.headers["Retry-After"]) > 0
                 assert monotonic() - began < PATIENCE, answer.text
                 self.unavailable += 1
             sleep(0.1)

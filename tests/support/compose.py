@@ -205,7 +205,11 @@ class ComposeStack:
         """Stops containers where they are; returns what lets them go on."""
         ids = [each for name in names for each in self.containers(*name)]
         docker("pause", *ids)
-        return lambda: print(docker("unpause", *ids))
+
+        def thaw() -> None:
+            docker("unpause", *ids)
+
+        return thaw
 
     def control(self, verb: str, *names: Part) -> None:
         """Has the engine ``start``, ``stop`` or ``restart`` parts of the platform."""
