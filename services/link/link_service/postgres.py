@@ -41,11 +41,13 @@ TAGS: Final = """
     WHERE username = %s AND tag > %s AND tag >= %s AND starts_with(tag, %s)
     ORDER BY tag LIMIT %s
 """
-_LATEST: Final = """
+# Imported links are no news, also to those who follow their owner only now.
+LATEST: Final = """
     SELECT author, id, url, title, tags, created_at
     FROM unnest(%(authors)s::text[]) AS author CROSS JOIN LATERAL (
         SELECT id, url, title, tags, created_at FROM links
-        WHERE username = author AND visibility = 'public' AND created_at <= now()
+        WHERE username = author AND visibility = 'public' AND import_id IS NULL
+          AND created_at <= now()
         ORDER BY created_at DESC, id DESC LIMIT %(limit)s
     ) l
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
@@ -165,7 +167,7 @@ class PostgresLinkStore:
     def get_latest(self, authors: Sequence[str], limit: int) -> Sequence[PublicLink]:
         parameters = {"authors": list(authors), "limit": limit}
         with self._database.connection() as connection:
-            rows = connection.execute(_LATEST, parameters).fetchall()
+            rows = connection.execute(LATEST, parameters).fetchall()
         return [
             PublicLink(author, number, url, title, tuple(tags), added_at)
             for author, number, url, title, tags, added_at in rows

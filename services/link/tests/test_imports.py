@@ -151,6 +151,17 @@ def test_a_link_is_kept_without_what_is_wrong_with_it(
     assert a.created_at <= datetime.now(UTC)
 
 
+def test_neither_followers_to_come_nor_feeds_made_anew_hear_of_imported_links(
+    manager: ImportManager, work: Callable[[], bool], links: LinkManager
+) -> None:
+    """Links that were there before stay the news that they were."""
+    links.add_link("alice", NewLink("http://a.example/", "A"))
+    rows = csv("http://a.example/,B,tag,", "http://b.example/,B,,")
+    for policy in ImportPolicy:
+        imported(manager, work, rows, NewImport(FileFormat.CSV, policy=policy))
+    assert [link.url for link in links.get_latest(["alice"], 10)] == ["http://a.example/"]
+
+
 def test_what_is_private_in_one_place_of_a_file_is_private(
     manager: ImportManager, work: Callable[[], bool], links: LinkManager
 ) -> None:
@@ -225,6 +236,121 @@ def test_a_link_that_comes_once_a_label_gets_all_of_them(
     job = imported(manager, work, content, NewImport(FileFormat.CSV, policy=policy))
     assert counts(job) == (601, 2, 0, 0)
     assert links.lookup("alice", "http://a.example/").link.tags == ("one", "three", "two")  # type: ignore[union-attr]
+
+
+SAVED = datetime(2010, 1, 1, tzinfo=UTC)
+CHANGED = datetime(2011, 1, 1, tzinfo=UTC)
+FAR = [f"http://site.example/{number}" for number in range(600)]
+"""So many that what stands before them and what stands after are not stored together."""
+
+
+def dated(*rows: str) -> list[bytes]:
+    return ["\n".join(["url,tags,created,modified", *rows]).encode()]
+
+
+@pytest.mark.parametrize("between", [[], FAR])
+def test_a_link_that_comes_several_times_keeps_the_dates_of_its_oldest_copy(
+    manager: ImportManager, work: Callable[[], bool], links: LinkManager, between: list[str]
+) -> None:
+    content = dated(
+        "http://a.example/,one,2010-01-01,2011-01-01",
+        "http://b.example/,one,,",
+        "http://c.example/,one,2015-01-01,2016-01-01",
+        *between,
+        "http://a.example/,two,2010-01-01,2011-01-01",
+        "http://b.example/,two,2010-01-01,2011-01-01",
+        "http://c.example/,two,2010-01-01,2011-01-01",
+    )
+    imported(manager, work, content)
+    for link in links.get_links(LinkQuery("alice", tags=("one", "two"))).links:
+        assert (link.created_at, link.updated_at) == (SAVED, CHANGED), link
+    newest = links.get_links(LinkQuery("alice", tags=("two",))).links
+    assert [link.url[7] for link in newest] == ["c", "b", "a"], "the tag's list is in order, too"
+
+
+def test_replacing_a_link_replaces_its_dates_if_the_file_has_any(
+    manager: ImportManager, work: Callable[[], bool], links: LinkManager
+) -> None:
+    added = {
+        name: links.add_link("alice", NewLink(f"http://{name}.example/", tags=("old",)))
+        for name in "abc"
+    }
+    content = dated(
+        "http://a.example/,new,2010-01-01,2011-01-01",
+        "http://b.example/,new,,2011-01-01",
+        "http://c.example/,new,,",
+    )
+    new = NewImport(FileFormat.CSV, policy=ImportPolicy.REPLACE)
+    assert counts(imported(manager, work, content, new)) == (0, 3, 0, 0)
+    assert counts(imported(manager, work, content, new)) == (0, 0, 3, 0)
+    c, b, a = links.get_links(LinkQuery("alice", tags=("new",))).links
+    assert (a.created_at, a.updated_at) == (SAVED, CHANGED)
+    assert (b.created_at, b.updated_at) == (added["b"].created_at, CHANGED)
+    assert c.created_at == added["c"].created_at < c.updated_at
+
+
+def test_merging_leaves_the_dates_of_a_link_as_they_are(
+    manager: ImportManager, work: Callable[[], bool], links: LinkManager
+) -> None:
+    added = links.add_link("alice", NewLink("http://a.example/"))
+    imported(manager, work, dated("http://a.example/,new,2010-01-01,2011-01-01", *FAR,
+                                  "http://a.example/,newer,2010-01-01,2011-01-01"))  # fmt: skip
+    (link,) = links.get_links(LinkQuery("alice", tags=("new", "newer"))).links
+    assert link.created_at == added.created_at < link.updated_at
+
+
+def test_labels_add_up_also_if_the_first_of_them_changes_nothing(
+    manager: ImportManager, work: Callable[[], bool], links: LinkManager
+) -> None:
+    links.add_link("alice", NewLink("http://a.example/", tags=("one",)))
+    rows = [f"{url},T,," for url in FAR]
+    content = csv("http://a.example/,,one,", *rows, "http://a.example/,,two,")
+    imported(manager, work, content, NewImport(FileFormat.CSV, policy=ImportPolicy.REPLACE))
+    assert links.lookup("alice", "http://a.example/").link.tags == ("one", "two")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("mine", "default", "expected"),
+    [
+        (Visibility.PRIVATE, Visibility.PUBLIC, Visibility.PRIVATE),
+        (Visibility.PUBLIC, Visibility.PRIVATE, Visibility.PRIVATE),
+        (Visibility.PUBLIC, Visibility.PUBLIC, Visibility.PUBLIC),
+    ],
+)
+def test_a_file_that_does_not_say_who_may_see_a_link_shows_it_to_nobody_else(
+    manager: ImportManager,
+    work: Callable[[], bool],
+    links: LinkManager,
+    mine: Visibility,
+    default: Visibility,
+    expected: Visibility,
+) -> None:
+    """No browser's file does, and people have private links."""
+    links.add_link("alice", NewLink("http://a.example/", visibility=mine))
+    new = NewImport(FileFormat.CSV, policy=ImportPolicy.REPLACE, visibility=default)
+    imported(manager, work, csv("http://a.example/,T,,"), new)
+    assert [link.visibility for link in all_links(links)] == [expected]
+
+
+def test_a_file_that_says_it_shows_a_link(
+    manager: ImportManager, work: Callable[[], bool], links: LinkManager
+) -> None:
+    links.add_link("alice", NewLink("http://a.example/", visibility=Visibility.PRIVATE))
+    new = NewImport(FileFormat.CSV, policy=ImportPolicy.REPLACE, visibility=Visibility.PRIVATE)
+    imported(manager, work, [b"url,visibility\nhttp://a.example/,public\n"], new)
+    assert [link.visibility for link in all_links(links)] == [Visibility.PUBLIC]
+
+
+def test_a_link_gets_as_many_more_tags_as_it_may_have(
+    manager: ImportManager, work: Callable[[], bool], links: LinkManager
+) -> None:
+    mine = tuple(f"y{number}" for number in range(49))
+    links.add_link("alice", NewLink("http://a.example/", tags=mine))
+    job = imported(manager, work, csv("http://a.example/,T,z|a,"))
+    assert counts(job) == (0, 1, 0, 0)
+    assert [error.line for error in job.errors] == [2]
+    (link,) = all_links(links)
+    assert (link.title, set(link.tags)) == ("T", {*mine, "a"})
 
 
 def test_the_same_file_again_changes_nothing(

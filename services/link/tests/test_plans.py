@@ -10,7 +10,7 @@ from delinkcious.database import Database
 from delinkcious.object_model.links import LinkQuery, LinkStatus, Order, Sort, Visibility
 from delinkcious.testing.databases import Databases
 from link_service.domain import title_key, url_digest
-from link_service.postgres import CHANGES, LOOKUP, TAGS
+from link_service.postgres import CHANGES, LATEST, LOOKUP, TAGS
 from link_service.queries import page_of_links, page_token, time_key
 from link_service.schedule import DUE, OVERDUE, PATIENCE, PER_HOST, UNANSWERED
 from link_service.search import search_vector
@@ -136,6 +136,8 @@ def test_the_other_lists(filled: Database) -> None:
     check(plan(filled, TAGS.encode(), ["user-1", "", "", "", 100]), "tag_counts_pkey")
     lookup = {"username": "user-1", "digest": b"x"}
     check(plan(filled, LOOKUP.encode(), lookup), "urls_digest_key", "links_of_url")
+    latest = {"authors": ["user-1", "user-2"], "limit": 20}
+    check(plan(filled, LATEST.encode(), latest), "links_news")
     changes = {"username": "user-1", "version": 5, "id": 5, "limit": 100}
     check(plan(filled, CHANGES.encode(), changes), "links_changed", "tombstones_pkey")
 

@@ -11,12 +11,11 @@ from typing import Any, Final
 import orjson
 from psycopg import Connection
 
-from delinkcious.errors import InvalidArgument
 from delinkcious.object_model.imports import ImportPolicy, RowProblem
 from delinkcious.object_model.links import Link, Visibility
 from link_service import events
-from link_service.domain import host_of, merge_tags, url_digest
-from link_service.imports.rows import Rows, StorableLink
+from link_service.domain import host_of, url_digest
+from link_service.imports.rows import Rows, StorableLink, first_tags, stricter
 from link_service.queries import LINK_JSON, URL_COLUMNS
 from link_service.transaction import PostgresLinkTransaction, columns_of
 
@@ -32,7 +31,7 @@ _SAVE_URLS: Final = """
     RETURNING id, digest, title
 """
 _KNOWN_LINKS: Final = f"""
-    SELECT {LINK_JSON}, l.url_id, l.import_id IS NOT DISTINCT FROM %(import_id)s
+    SELECT {LINK_JSON}, l.url_id, coalesce(%(import_id)s IN (l.import_id, l.replaced_by), false)
     FROM (
         SELECT links.*, {URL_COLUMNS} FROM links JOIN urls u ON u.id = links.url_id
         WHERE links.username = %(username)s AND links.url_id = ANY(%(urls)s)
@@ -53,7 +52,18 @@ _INSERT: Final = """
     RETURNING id, tags
 """
 _COUNT: Final = "UPDATE collections SET link_count = link_count + %s WHERE username = %s"
-_MARK: Final = "UPDATE links SET import_id = %s WHERE id = ANY(%s)"
+_MARK: Final = "UPDATE links SET replaced_by = %s WHERE id = ANY(%s)"
+_DATE: Final = """
+    WITH dated AS (
+        UPDATE links l SET created_at = new.created_at, updated_at = new.updated_at
+        FROM jsonb_to_recordset(%s::jsonb) AS new (
+            id bigint, created_at timestamptz, updated_at timestamptz)
+        WHERE l.id = new.id
+        RETURNING l.id, l.created_at
+    )
+    UPDATE link_tags t SET created_at = dated.created_at
+    FROM dated WHERE t.link_id = dated.id AND t.created_at <> dated.created_at
+"""
 
 
 @dataclass(slots=True)
@@ -75,7 +85,7 @@ class _Url:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A link that is there; ``ours`` if this import wrote it."""
+    """A link that is there; ``ours`` if this import added or replaced it."""
 
     link: Link
     ours: bool
@@ -141,46 +151,73 @@ class Batch:
             url_id: _Known(Link.from_json(orjson.loads(json)), ours) for json, url_id, ours in rows
         }
 
-    def _change(self, there: Iterable[tuple[StorableLink, _Known]], stored: Stored) -> None:
-        pairs = []
+    def _change(self, there: Sequence[tuple[StorableLink, _Known]], stored: Stored) -> None:
+        pairs, dated = list[tuple[Link, Link]](), list[Link]()
         for new, known in there:
-            try:
-                wanted = self._wanted(new, known)
-            except InvalidArgument as error:
-                stored.failed += 1
-                stored.problems.append(RowProblem(new.line, error.detail))
-                continue
+            wanted = self._wanted(new, known, stored)
             if wanted == known.link:
                 stored.skipped += 1
-            else:
-                pairs.append((known.link, wanted))
+                continue
+            pairs.append((known.link, wanted))
+            if self._says_when(new, known):
+                dated.append(wanted)
         stored.merged += len(pairs)
         if pairs:
             self._collection.update(pairs)
-            self._connection.execute(_MARK, [self._import_id, [old.id for old, _ in pairs]])
+            self._date(dated)
             self._retract(pairs)
+        if self._policy is ImportPolicy.REPLACE and there:
+            replaced = [known.link.id for _, known in there]
+            self._connection.execute(_MARK, [self._import_id, replaced])
 
-    def _wanted(self, new: StorableLink, known: _Known) -> Link:
+    def _wanted(self, new: StorableLink, known: _Known, stored: Stored) -> Link:
         """Returns what a link that is there is to become."""
-        old, link = known.link, new.link
-        if self._policy is ImportPolicy.SKIP and not known.ours:
-            return old
-        if self._policy is ImportPolicy.REPLACE and not known.ours:
-            return replace(
-                old,
-                title=link.title or old.title,
-                description=link.description,
-                tags=link.tags,
-                visibility=link.visibility,
-            )
-        hidden = known.ours and link.visibility is Visibility.PRIVATE
+        if known.ours:
+            return self._added_up(new, known.link, stored)
+        match self._policy:
+            case ImportPolicy.SKIP:
+                return known.link
+            case ImportPolicy.REPLACE:
+                return _replaced(new, known.link)
+            case ImportPolicy.MERGE:
+                return self._merged(new, known.link, stored)
+
+    def _merged(self, new: StorableLink, old: Link, stored: Stored) -> Link:
+        remarks = list[str]()
+        tags = first_tags((*old.tags, *new.link.tags), remarks)
+        stored.problems += [RowProblem(new.line, remark) for remark in remarks]
         return replace(
             old,
-            visibility=link.visibility if hidden else old.visibility,
-            title=old.title or link.title,
-            description=old.description or link.description,
-            tags=merge_tags(old.tags, add=link.tags, remove=()),
+            title=old.title or new.link.title,
+            description=old.description or new.link.description,
+            tags=tags,
         )
+
+    def _added_up(self, new: StorableLink, old: Link, stored: Stored) -> Link:
+        """Returns a link that comes again in the file that it came from."""
+        link = replace(
+            self._merged(new, old, stored),
+            visibility=stricter(old.visibility, new.link.visibility),
+        )
+        if new.created_at is None or new.created_at >= old.created_at:
+            return link
+        updated_at = new.updated_at or new.created_at
+        return replace(link, created_at=new.created_at, updated_at=updated_at)
+
+    def _says_when(self, new: StorableLink, known: _Known) -> bool:
+        """Tells whether the dates of a link are those of the file, so that it does not change now,
+        although something of it does.
+        """
+        replaces = self._policy is ImportPolicy.REPLACE
+        return known.ours or (replaces and bool(new.created_at or new.updated_at))
+
+    def _date(self, links: Sequence[Link]) -> None:
+        if links:
+            dates = [
+                {"id": each.id, "created_at": each.created_at, "updated_at": each.updated_at}
+                for each in links
+            ]
+            self._connection.execute(_DATE, [orjson.dumps(dates).decode()])
 
     def _retract(self, pairs: Iterable[tuple[Link, Link]]) -> None:
         self._collection.publish(
@@ -231,3 +268,19 @@ class Batch:
             "updated_at": new.updated_at,
             **columns,
         }
+
+
+def _replaced(new: StorableLink, old: Link) -> Link:
+    """Returns a link with what the file says of it, and as before where it says nothing."""
+    link = new.link
+    return replace(
+        old,
+        title=link.title or old.title,
+        description=link.description,
+        tags=link.tags,
+        visibility=link.visibility
+        if new.tells_visibility
+        else stricter(old.visibility, link.visibility),
+        created_at=new.created_at or old.created_at,
+        updated_at=new.updated_at or new.created_at or old.updated_at,
+    )

@@ -31,11 +31,13 @@ class StorableLink:
     Attributes:
         line: where it begins in the file.
         normalized: the form of its URL by which links are compared.
+        tells_visibility: whether the file says who may see it.
     """
 
     line: int
     normalized: str
     link: NewLink
+    tells_visibility: bool
     created_at: datetime | None
     updated_at: datetime | None
 
@@ -99,8 +101,9 @@ def _to_storable(row: ImportedLink, visibility: Visibility) -> tuple[StorableLin
         _tags(row.tags, remarks),
         row.visibility or visibility,
     )
+    tells_visibility = row.visibility is not None
     created, updated = _past(row.created_at, remarks), _past(row.updated_at, remarks)
-    return StorableLink(row.line, normalized, link, created, updated), remarks
+    return StorableLink(row.line, normalized, link, tells_visibility, created, updated), remarks
 
 
 def _cut(field: str, text: str, length: int, remarks: list[str]) -> str:
@@ -111,21 +114,32 @@ def _cut(field: str, text: str, length: int, remarks: list[str]) -> str:
 
 
 def _tags(given: Iterable[str], remarks: list[str]) -> tuple[str, ...]:
-    tags = set()
+    tags = list[str]()
     for tag in given:
         try:
-            tags.add(normalize_tag(tag))
+            tags.append(normalize_tag(tag))
         except InvalidArgument as error:
             remarks.append(f"{error.detail}; the link was kept without {tag[:MAX_TAG_LENGTH]!r}")
-    return _first(tags, remarks)
+    return first_tags(tags, remarks)
 
 
-def _first(tags: set[str], remarks: list[str]) -> tuple[str, ...]:
+def first_tags(given: Iterable[str], remarks: list[str]) -> tuple[str, ...]:
+    """Returns as many of the tags as a link may have, each once, sorted; a remark tells of others.
+
+    Args:
+        given: those first that matter most.
+    """
+    tags = list(dict.fromkeys(given))
     if len(tags) > MAX_TAGS:
         remarks.append(
             f"tags: {len(tags) - MAX_TAGS} of them were left out: {MAX_TAGS} are allowed"
         )
-    return tuple(sorted(tags)[:MAX_TAGS])
+    return tuple(sorted(tags[:MAX_TAGS]))
+
+
+def stricter(one: Visibility, other: Visibility) -> Visibility:
+    """Returns who may see a link of which two things are said."""
+    return Visibility.PRIVATE if Visibility.PRIVATE in {one, other} else Visibility.PUBLIC
 
 
 def _past(moment: datetime | None, remarks: list[str]) -> datetime | None:
@@ -139,21 +153,33 @@ def _past(moment: datetime | None, remarks: list[str]) -> datetime | None:
 
 def _take(rows: Rows, new: StorableLink) -> None:
     """Adds a link; one that came before, as it does once a label or folder, adds to it. What is
-    private in one place is private.
+    private in one place is private, and what was saved twice was saved when it was saved first.
     """
     known = rows.links.get(new.normalized)
     if known is None:
         rows.links[new.normalized] = new
         return
     first, again, remarks = known.link, new.link, list[str]()
-    both = {first.visibility, again.visibility}
     link = NewLink(
         first.url,
         first.title or again.title,
         first.description or again.description,
-        _first({*first.tags, *again.tags}, remarks),
-        Visibility.PRIVATE if Visibility.PRIVATE in both else Visibility.PUBLIC,
+        first_tags((*first.tags, *again.tags), remarks),
+        stricter(first.visibility, again.visibility),
     )
-    rows.links[new.normalized] = replace(known, link=link)
+    older = _older(known, new)
+    rows.links[new.normalized] = replace(
+        known,
+        link=link,
+        tells_visibility=known.tells_visibility or new.tells_visibility,
+        created_at=older.created_at,
+        updated_at=older.updated_at,
+    )
     rows.problems += [RowProblem(new.line, remark) for remark in remarks]
     rows.repeated += 1
+
+
+def _older(known: StorableLink, new: StorableLink) -> StorableLink:
+    if new.created_at is None:
+        return known
+    return new if known.created_at is None or new.created_at < known.created_at else known
