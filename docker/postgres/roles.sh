@@ -7,4 +7,6 @@ psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --username postgres --dbname post
 CREATE ROLE :"owner" LOGIN PASSWORD :'owner_password';
 CREATE ROLE :"role" LOGIN PASSWORD :'role_password';
 CREATE DATABASE :"role" OWNER :"owner";
+REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;
+GRANT CONNECT ON DATABASE postgres TO :"owner";
 END

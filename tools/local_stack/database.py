@@ -41,6 +41,7 @@ def prepare(environment: dict[str, str], prefix: str) -> None:
         if not connection.execute(_DATABASE, [name]).rowcount:
             _run(connection, "CREATE DATABASE {} OWNER {}", name, owner)
         _run(connection, "ALTER DATABASE {} OWNER TO {}", name, owner)
+        _close(connection, owner)
     with _administrator(environment, name) as connection:
         for (statement,) in connection.execute(_OTHERS, [owner]).fetchall():
             _run(connection, f"{statement} {{}}", owner)
@@ -71,6 +72,17 @@ def _make_role(connection: psycopg.Connection[Any], name: str, password: str) ->
     verb = "ALTER" if connection.execute(_ROLE, [name]).rowcount else "CREATE"
     statement = sql.SQL(f"{verb} ROLE {{}} LOGIN PASSWORD {{}}")
     connection.execute(statement.format(sql.Identifier(name), sql.Literal(hidden.decode())))
+
+
+def _close(connection: psycopg.Connection[Any], owner: str) -> None:
+    """Closes what is nobody's own, which PostgreSQL opens to everybody; `migrate` looks from there
+    whether its database exists.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(0)")  # other services' do the same now
+        for database in ("postgres", "template1"):
+            _run(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
+        _run(connection, "GRANT CONNECT ON DATABASE postgres TO {}", owner)
 
 
 def _run(connection: psycopg.Connection[Any], statement: str, *names: str) -> None:

@@ -11,6 +11,9 @@ import pytest
 from psycopg import sql
 
 from delinkcious.testing.addresses import PostgresAddress
+from delinkcious.testing.embedded import EmbeddedPostgres
+from delinkcious.testing.running import running
+from delinkcious.testing.waiting import free_port
 from tools.local_stack.database import _make_role, prepare
 
 pytestmark = pytest.mark.integration
@@ -19,14 +22,19 @@ PASSWORD = "its own"
 SECRET = "correct horse battery staple"
 
 
+@pytest.fixture(scope="module")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresAddress]:
+    """A server of its own, as what is prepared here closes what other tests enter."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = EmbeddedPostgres(folder / "postgres", free_port(), "the administrator's")
+    with running(server, folder / "postgres.log"):
+        yield server.address
+
+
 @pytest.fixture
-def name(postgres_server: PostgresAddress) -> Iterator[str]:
+def name() -> str:
     """The name of a database, and of its role; the owner's has a suffix."""
-    name = f"link_{uuid4().hex[:8]}"
-    yield name
-    execute(postgres_server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-    for role in (name, f"{name}_owner"):
-        execute(postgres_server, "DROP ROLE IF EXISTS {}", role)
+    return f"link_{uuid4().hex[:8]}"
 
 
 @pytest.fixture
@@ -66,6 +74,26 @@ def test_roles_and_a_database_are_made_and_made_again_with_new_passwords(
     assert execute(service, owner) == [(f"{name}_owner",)]
 
 
+@pytest.mark.parametrize("other", ["postgres", "template1"])
+def test_the_service_enters_no_database_but_its_own(
+    other: str, environment: dict[str, str], postgres_server: PostgresAddress, name: str
+) -> None:
+    prepare(environment, "LINK_DB")
+    service = replace(postgres_server, user=name, password=PASSWORD, name=other)
+    with pytest.raises(psycopg.OperationalError, match="CONNECT privilege"):
+        execute(service, "SELECT 1")
+
+
+def test_the_owner_can_look_whether_its_database_exists(
+    environment: dict[str, str], postgres_server: PostgresAddress, name: str
+) -> None:
+    prepare(environment, "LINK_DB")
+    owner = replace(postgres_server, user=f"{name}_owner", password="the owner's", name="postgres")
+    assert execute(owner, "SELECT 1") == [(1,)]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        execute(owner, "CREATE TEMPORARY TABLE mine (id int)")
+
+
 def test_a_database_from_before_there_were_roles_is_handed_over(
     environment: dict[str, str], postgres_server: PostgresAddress, name: str
 ) -> None:
@@ -80,29 +108,22 @@ def test_a_database_from_before_there_were_roles_is_handed_over(
     execute(owner, "DROP FUNCTION one(int)")
 
 
-@pytest.fixture
-def role(postgres_server: PostgresAddress) -> Iterator[str]:
-    name = f"role_{uuid4().hex[:8]}"
-    yield name
-    with psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
-
-
 def test_a_role_gets_its_password_without_telling_the_server_what_it_is(
-    postgres_server: PostgresAddress, role: str, monkeypatch: pytest.MonkeyPatch
+    postgres_server: PostgresAddress, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A statement that fails is in the server's log, and all are in the list of what it does."""
     sent: list[str] = []
     with psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
         monkeypatch.setattr(connection, "execute", noting(sent, connection))
         for _ in range(2):
-            _make_role(connection, role, SECRET)
+            _make_role(connection, name, SECRET)
     assert [statement.split()[0] for statement in sent if "ROLE" in statement] == [
         "CREATE",
         "ALTER",
     ]
     assert not [statement for statement in sent if SECRET in statement]
-    psycopg.connect(postgres_server.conninfo, user=role, password=SECRET).close()
+    execute(postgres_server, "CREATE DATABASE {}", name)
+    execute(replace(postgres_server, user=name, password=SECRET, name=name), "SELECT 1")
 
 
 def noting(sent: list[str], connection: psycopg.Connection) -> Callable[..., Any]:
