@@ -31,6 +31,7 @@ from delinkcious.clients.users import UserClient
 from delinkcious.config import Address
 from delinkcious.grpc.client import GrpcClient
 from delinkcious.http.client import HttpClient
+from delinkcious.http.crowds import Crowds
 from delinkcious.http.slow_bodies import Bodies
 from delinkcious.live import Live
 from delinkcious.messaging.background import BackgroundBroker
@@ -73,6 +74,7 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
     room = Semaphore(settings.server_threads)
     bodies = Bodies(settings.port, room, address_in, total=settings.slow_requests)
     bodies.start()
+    Crowds(settings.port, settings.address_connections, settings.proxies.site_behind).start()
     broker.start()
     try:
         runtime.serve_http(

@@ -22,6 +22,7 @@ Network = IPv4Network | IPv6Network
 ProxyHeader = Literal["X-Forwarded-For", "Forwarded"]
 
 _KEY: Final = "delinkcious.client_address"
+_SITE_BITS: Final = 64
 _LONGEST: Final = 64  # in brackets, with a port and zone; what is remembered must not be longer
 _PAIR: Final = re.compile(
     r"\s*([\w!#$%&'*+.^`|~-]+)=([\w!#$%&'*+.^`|~:-]+|\"[^\"\\\\]*\")\s*", re.ASCII
@@ -74,6 +75,11 @@ class Proxies:
                 break
         return address
 
+    def site_behind(self, peer: str) -> str | None:
+        """Returns whose site a peer is in; None for a proxy of ours, behind which anybody is."""
+        address = _plain(peer)
+        return None if self._trusts(address) else site_of(address)
+
     def _is_ours(self, address: str) -> bool:
         return bool(address) and any(ip_address(address) in network for network in self._networks)
 
@@ -96,6 +102,15 @@ def parse_proxies(text: str) -> tuple[Network, ...]:
         ValueError: naming what is no network.
     """
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+@lru_cache(4096)
+def site_of(address: str) -> str:
+    """Returns whom an address belongs to: of IPv6, a provider gives a whole network to each."""
+    if ":" not in address:
+        return address
+    network = IPv6Network((IPv6Address(int(ip_address(address))), _SITE_BITS), strict=False)
+    return str(network)
 
 
 @lru_cache(4096)

@@ -31,6 +31,7 @@ class GatewaySettings(BrokerSettings):
     server_threads: int = Field(8, ge=1, le=64, description="requests worked on at a time")
     news_streams: int = Field(64, ge=1, le=512, description="how many may read news as they come")
     slow_requests: int = Field(32, ge=4, le=512, description="bodies waited for at a time")
+    address_connections: int = Field(256, ge=8, le=8192, description="connections of one address")
     public_tls_cert_file: ReadableFile | None = Field(None, description="what clients are shown")
     public_tls_key_file: ReadableFile | None = Field(None, description="the key of that")
     public_url: str = Field("", description="how clients reach the gateway; by default as they say")

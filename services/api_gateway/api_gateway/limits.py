@@ -8,9 +8,8 @@ come again (429). How it is counted is the business of `limits_leases`.
 import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from functools import lru_cache, wraps
+from functools import wraps
 from hashlib import sha256
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -20,7 +19,7 @@ from flask import Flask, current_app, g, request
 from limits import RateLimitItem
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from api_gateway.client_address import address_in
+from api_gateway.client_address import address_in, site_of
 from api_gateway.limits_leases import Lease, Leases, Spent
 from delinkcious.errors import ResourceExhausted
 from delinkcious.live import LiveModel
@@ -34,7 +33,6 @@ View = Callable[..., Any]
 _FORM: Final = "^[1-9][0-9]{0,8}/(second|minute|hour|day)$"
 _SPENT: Final = "delinkcious.limits"
 _REFUSED: Final = "delinkcious.limits.refused"
-_SITE_BITS: Final = 64
 
 
 class Kind(StrEnum):
@@ -133,7 +131,7 @@ class Limiter:
 
     def count_address(self, environ: "WSGIEnvironment", kind: Kind = Kind.ADDRESS) -> None:
         """Counts a request for the address that it comes from; as `count`."""
-        self.count(environ, kind, _site(address_in(environ)))
+        self.count(environ, kind, site_of(address_in(environ)))
 
 
 def count_check(username: str) -> None:
@@ -218,12 +216,3 @@ def _refusal(kind: Kind, spent: Spent) -> ResourceExhausted:
         f"Try again in {seconds} s.",
         retry_after=seconds,
     )
-
-
-@lru_cache(4096)
-def _site(address: str) -> str:
-    """Returns whom an address belongs to: of IPv6, a provider gives a whole network to each."""
-    if ":" not in address:
-        return address
-    network = IPv6Network((IPv6Address(int(ip_address(address))), _SITE_BITS), strict=False)
-    return str(network)

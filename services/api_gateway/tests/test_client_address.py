@@ -106,6 +106,21 @@ def test_what_is_no_network_is_refused(wrong: str) -> None:
         parse_proxies(f"127.0.0.1, {wrong}")
 
 
+@pytest.mark.parametrize(
+    ("peer", "site"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("10.1.2.3", None),
+        ("::ffff:10.1.2.3", None),
+        ("2001:db8:9::1", None),
+    ],
+)
+def test_a_peer_belongs_to_a_site_unless_it_is_a_proxy(peer: str, site: str | None) -> None:
+    assert PROXIES.site_behind(peer) == site
+
+
 def test_views_ask_for_the_address_of_their_request() -> None:
     app = create_app(__name__, title="t", version="1", auth=None)
     client_address.install(app, PROXIES)

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -164,6 +164,35 @@ def stalled_post(gateway: ServiceProcess, token: str) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", gateway.port), 10)
     connection.sendall(f"{head}Content-Length: 10\r\n\r\n".encode())
     return connection
+
+
+def has_ended(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_one_address_has_only_so_many_connections(
+    env: dict[str, str], neighbours: Neighbours
+) -> None:
+    settings = {"ADDRESS_CONNECTIONS": "8"}
+    with (
+        neighbours.serving("user-manager"),
+        ServiceProcess("api_gateway", "serve", env | settings) as gateway,
+        ExitStack() as opened,
+    ):
+        gateway.wait_ready()
+        address = ("127.0.0.1", gateway.port)
+        crowd = [
+            opened.enter_context(socket.create_connection(address, 10, ("127.0.0.2", 0)))
+            for _ in range(12)
+        ]
+        wait_until(lambda: sum(map(has_ended, crowd)) == 4)
+        assert requests.get(f"{gateway.url}/docs", timeout=10).status_code == 200
 
 
 def test_it_counts_in_redis_and_slow_clients_leave_room_for_others(

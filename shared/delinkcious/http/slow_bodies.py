@@ -12,7 +12,6 @@ both directions are the ones whose bodies we wait for, if there are not more of 
 """
 
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -25,7 +24,7 @@ import structlog
 from prometheus_client import Counter
 from werkzeug.exceptions import RequestTimeout
 
-from delinkcious.http.connections import connections_to
+from delinkcious.http.connections import client_of, connections_to, host_of, traffic
 from delinkcious.http.slots import Slots
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ _PATIENCE: Final = 60.0
 _LEAST_RATE: Final = 4096
 """Bytes a second that must have come, on the whole, once the patience is over."""
 _LOOK: Final = 1.0
-_INFO: Final = struct.Struct("44xI80xQ")  # last_data_sent, bytes_received: tcp_info, <linux/tcp.h>
 
 CUT_OFF: Final = Counter(
     "delinkcious_slow_requests_total", "Requests whose bodies were so slow that they were cut off."
@@ -136,7 +134,7 @@ class Bodies:
             for peer in {reading.peer for reading in readings}:
                 waiting = [each for each in readings if each.peer == peer]
                 overdue = [each for each in waiting if now - each.since > self._slowest]
-                _cut_off(overdue, [each for each in silent if _host(each) == peer], now)
+                _cut_off(overdue, [each for each in silent if host_of(each) == peer], now)
 
     @contextmanager
     def _place_given_back(self) -> Iterator[None]:
@@ -152,8 +150,8 @@ class Bodies:
         """
         seen, silent = {}, []
         for connection in connections:
-            client = _client(connection)
-            sent_ago, received = _info(connection)
+            client = client_of(connection)
+            sent_ago, received = traffic(connection)
             since, before = seen[client] = self._seen.get(client, (now, received))
             if (
                 sent_ago >= self._slowest
@@ -219,22 +217,3 @@ def _cut_off(overdue: list[_Reading], silent: list[socket.socket], now: float) -
             connection.shutdown(socket.SHUT_RD)
     CUT_OFF.inc(len(overdue))
     logger.warning("slow_requests_cut_off", number=len(overdue))
-
-
-def _info(connection: socket.socket) -> tuple[float, int]:
-    """Returns seconds since something was sent, and how many bytes have come."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
-    milliseconds, received = _INFO.unpack(info)
-    return milliseconds / 1000, received
-
-
-def _client(connection: socket.socket) -> Any:
-    try:
-        return connection.getpeername()
-    except OSError:
-        return None
-
-
-def _host(connection: socket.socket) -> str:
-    client = _client(connection)
-    return str(client[0]) if client else ""
