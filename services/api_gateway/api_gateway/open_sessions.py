@@ -45,7 +45,8 @@ def add_sessions(app: RestApp, users: UserManager, sessions: Sessions) -> None:
         """List your sessions.
 
         One for each login that has not ended: what logged in, since when, and when it was used
-        last, to within a minute.
+        last, to within a minute. There are 100 at most: whoever logs in once more loses the one
+        that was used the longest ago.
         """
         listed = [
             {**asdict(session), "current": session.id == caller.session_id}

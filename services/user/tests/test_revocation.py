@@ -3,6 +3,7 @@
 from delinkcious.messaging.event import Event
 from delinkcious.object_model.users import GitHubIdentity, Session
 from delinkcious.revocation import CREDENTIALS_REVOKED, Revocation
+from user_service.credentials import MAX_SESSIONS
 from user_service.domain import digest_of
 from user_service.manager import UserManager
 
@@ -43,6 +44,11 @@ def test_revoked_sessions_are_told(service: UserManager, published: Published) -
     service.revoke_sessions("alice")
     service.revoke_sessions("alice")
     assert revocations(published) == [of(first), of(third), of(second)]
+
+
+def test_a_session_that_is_one_too_many_is_told(service: UserManager, published: Published) -> None:
+    first, *_ = sessions_of(service, MAX_SESSIONS + 1)
+    assert revocations(published) == [of(first.access_token)]
 
 
 def test_revoked_api_tokens_are_told(service: UserManager, published: Published) -> None:

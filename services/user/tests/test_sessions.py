@@ -19,6 +19,7 @@ from delinkcious.object_model.users import (
     kind_of_token,
 )
 from delinkcious.object_model.users import UserManager as Manager
+from user_service.credentials import MAX_SESSIONS
 from user_service.manager import UserManager
 
 from .conftest import IDLE, LIFETIME, Clock
@@ -125,6 +126,19 @@ def test_open_sessions_are_listed_oldest_first_with_what_opened_them(
     assert first.id != second.id
     clock.turn(days=6)
     assert manager.get_sessions("alice") == [second]
+
+
+def test_of_more_sessions_than_one_may_have_those_end_that_were_used_the_longest_ago(
+    manager: Manager, clock: Clock
+) -> None:
+    others = manager.login("bob").access_token
+    used, unused, *kept = (manager.login("alice").access_token for _ in range(MAX_SESSIONS))
+    clock.turn(minutes=1)
+    assert is_good(manager, used)
+    kept.append(manager.login("alice").access_token)
+    assert not is_good(manager, unused)
+    assert all(is_good(manager, token) for token in [used, *kept, others])
+    assert len(manager.get_sessions("alice")) == MAX_SESSIONS
 
 
 def test_one_session_is_revoked_by_its_owner_alone(manager: Manager) -> None:

@@ -9,6 +9,9 @@ from delinkcious.object_model.users import Identity, OpenSession, TokenKind
 LOGIN_MEMORY: Final = timedelta(hours=1)
 """How long it is known that a login has opened its session; longer than a login may take."""
 
+MAX_SESSIONS: Final = 100
+"""How many one may have open; who opens more loses those that were used the longest ago."""
+
 MAX_CLIENT_LENGTH: Final = 200
 """How much is kept of what a program that logs in calls itself."""
 

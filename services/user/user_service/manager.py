@@ -28,7 +28,7 @@ from delinkcious.object_model.users import (
 from delinkcious.outbox import Entry
 from delinkcious.revocation import Revocation
 from user_service import events
-from user_service.credentials import MAX_CLIENT_LENGTH, Expiry
+from user_service.credentials import MAX_CLIENT_LENGTH, MAX_SESSIONS, Expiry
 from user_service.domain import (
     check_token_request,
     digest_of,
@@ -123,6 +123,8 @@ class UserManager:
             shown = cleaned(client, MAX_CLIENT_LENGTH)
             session_id = transaction.insert_session(username, digest, shown, now, expires_at)
             transaction.publish(self._done(Action.LOGGED_IN, username, session_id=session_id))
+            if surplus := transaction.delete_surplus_sessions(username, MAX_SESSIONS):
+                transaction.publish(events.revoked(Revocation.of_some(username, surplus)))
         return Session(token, username, expires_at)
 
     def logout(self, token: str) -> None:

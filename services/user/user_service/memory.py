@@ -423,6 +423,16 @@ class InMemoryUserTransaction:
             del self._state.sessions[digest]
         return chosen
 
+    def delete_surplus_sessions(self, username: str, number: int) -> Sequence[bytes]:
+        def last_use(digest: bytes) -> tuple[datetime, int]:
+            details = self._state.sessions[digest].details
+            return details.last_used_at, details.id
+
+        newest_first = sorted(self._state.sessions_of(username), key=last_use, reverse=True)
+        for digest in newest_first[number:]:
+            del self._state.sessions[digest]
+        return newest_first[number:]
+
     def lock_account(self, username: str) -> None:
         self._state.user(username)
 

@@ -100,6 +100,12 @@ class UserTransaction(Protocol):
         """
         ...
 
+    def delete_surplus_sessions(self, username: str, number: int) -> Sequence[bytes]:
+        """Removes the user's sessions but for so many, those that were used last, and returns their
+        digests.
+        """
+        ...
+
     def lock_account(self, username: str) -> None:
         """Has others who lock it wait until the transaction ends.
 

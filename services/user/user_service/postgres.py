@@ -75,6 +75,12 @@ _DELETE_SESSIONS: Final = """
         AND (%(keep)s::numeric IS NULL OR id <> %(keep)s)
     RETURNING digest
 """
+_DELETE_SURPLUS_SESSIONS: Final = """
+    DELETE FROM sessions WHERE digest IN (
+        SELECT digest FROM sessions WHERE username = %s
+        ORDER BY last_used_at DESC, id DESC OFFSET %s FOR UPDATE SKIP LOCKED)
+    RETURNING digest
+"""
 _TOKEN_COLUMNS: Final = "id, name, scopes, created_at, expires_at, last_used_at"
 _INSERT_TOKEN: Final = f"""
     INSERT INTO api_tokens (digest, username, name, scopes, created_at, expires_at)
@@ -257,6 +263,10 @@ class PostgresUserTransaction:
             "keep": keep,
         }
         return [row[0] for row in self._connection.execute(_DELETE_SESSIONS, which)]
+
+    def delete_surplus_sessions(self, username: str, number: int) -> Sequence[bytes]:
+        found = self._connection.execute(_DELETE_SURPLUS_SESSIONS, [username, number])
+        return [row[0] for row in found]
 
     def lock_account(self, username: str) -> None:
         statement = (
