@@ -24,7 +24,7 @@ from delinkcious.config import Address
 from delinkcious.grpc.client import GrpcClient
 from delinkcious.testing.images import pinned
 from delinkcious.testing.waiting import free_port, wait_until
-from tests.support.stack import ROOT
+from tests.support.stack import ROOT, family
 from tools.consistency.__main__ import DATABASES, compare
 
 PROJECT: Final = "delinkcious-test"
@@ -202,14 +202,14 @@ class ComposeStack:
         wait_until(lambda: self.pid(name, role) not in {*pids, 0}, timeout=30)
 
     def freeze(self, *names: Part) -> Callable[[], None]:
-        """Stops containers where they are; returns what lets them go on."""
-        ids = [each for name in names for each in self.containers(*name)]
-        docker("pause", *ids)
+        """Stops processes where they are; returns what lets them go on.
 
-        def thaw() -> None:
-            docker("unpause", *ids)
-
-        return thaw
+        Not with ``docker pause``: on a busy machine the kernel gives up on that.
+        """
+        first = [int(c["State"]["Pid"]) for name in names for c in self.inspect(*name)]
+        pids = [pid for each in first for pid in family(each)]
+        _signal("STOP", pids)
+        return lambda: _signal("CONT", pids)
 
     def control(self, verb: str, *names: Part) -> None:
         """Has the engine ``start``, ``stop`` or ``restart`` parts of the platform."""

@@ -131,7 +131,7 @@ class Stack:
 
     def freeze(self, *names: tuple[str, str]) -> Callable[[], None]:
         """Stops processes where they are; returns what lets them go on."""
-        pids = [pid for name, role in names for pid in _family(self.pid(name, role))]
+        pids = [pid for name, role in names for pid in family(self.pid(name, role))]
         _signal(pids, signal.SIGSTOP)
         return lambda: _signal(pids, signal.SIGCONT)
 
@@ -154,7 +154,8 @@ class Stack:
         return differences(self.folder, since)
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """A process and all that come from it."""
     parent = psutil.Process(pid)
     return [pid, *(child.pid for child in parent.children(recursive=True))]
 
