@@ -74,7 +74,7 @@ def read_csv(chunks: Iterable[bytes], *, folders_as_tags: bool) -> Iterator[Row]
             yield RowError(lines.line, detail)
             continue
         if lines.has_open_quote:
-            yield RowError(lines.line, "a quote is not closed")
+            yield RowError(lines.line, "a quote is not closed: the file may have been cut off")
         elif any(cells):
             yield columns.row(lines.line, cells)
 

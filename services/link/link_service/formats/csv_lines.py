@@ -19,27 +19,29 @@ class Lines:
 
     Attributes:
         line: where the record begins that is being read, from 1.
+        has_open_quote: the file has ended in the middle of a quoted cell: more lines were asked
+            for after the first of a record.
     """
 
     def __init__(self, window: Window) -> None:
         self.line = 1
+        self.has_open_quote = False
         self._window = window
         self._number = 0
         self._length = 0
-        self._quotes = 0
 
     def __iter__(self) -> "Lines":
         return self
 
     def __next__(self) -> str:
         if not self._window.more():
+            self.has_open_quote = self._length > 0
             raise StopIteration
         found = _LINE.match(self._window.text, self._window.position)
         line = found[0] if found else ""
         self._window.position += len(line)
         self._number += 1
         self._length += len(line)
-        self._quotes += line.count('"')
         if self._length > MAX_ROW_LENGTH:
             self._end_line(line)
             raise TooLong
@@ -48,13 +50,8 @@ class Lines:
     def begin_record(self) -> None:
         """Tells that the next line begins a record."""
         self.line = self._number + 1
-        self._length = self._quotes = 0
-
-    @property
-    def has_open_quote(self) -> bool:
-        """The file has ended in the middle of a quoted cell that began on an earlier line."""
-        several = self._number > self.line
-        return several and self._quotes % 2 == 1 and not self._window.more()
+        self._length = 0
+        self.has_open_quote = False
 
     def _end_line(self, line: str) -> None:
         if not line.endswith(("\r", "\n")):

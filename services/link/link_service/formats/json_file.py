@@ -46,11 +46,8 @@ _DECODER: Final = JSONDecoder(strict=False, parse_int=_integer)
 def read_json(chunks: Iterable[bytes]) -> Iterator[Row]:
     """Returns the links of a JSON file; see `link_service.formats.read`."""
     window = Window(with_line_feeds(decode(chunks)))
-    try:
-        _enter_list(window)
-        yield from _rows(window)
-    except RecursionError:
-        raise UnreadableFile.of("file", "is nested too deeply for a list of links") from None
+    _enter_list(window)
+    yield from _rows(window)
 
 
 def _enter_list(window: Window) -> None:
@@ -70,6 +67,8 @@ def _enter_list(window: Window) -> None:
             _value(window)
     except JSONDecodeError:
         pass
+    except RecursionError:
+        raise UnreadableFile.of("file", "is nested too deeply for a list of links") from None
     raise UnreadableFile.of("file", _UNKNOWN)
 
 
@@ -81,13 +80,20 @@ def _rows(window: Window) -> Iterator[Row]:
             return
         try:
             value = _value(window)
-        except JSONDecodeError as error:
-            yield RowError(line, f"is not JSON of up to {MAX_ROW_LENGTH} characters: {error.msg}")
-            window.position = error.pos
+        except (JSONDecodeError, RecursionError) as error:
+            yield RowError(line, _what_is_wrong(error))
+            if isinstance(error, JSONDecodeError):
+                window.position = error.pos
             if not window.skip_past(_LINK_END):
                 return
         else:
             yield _row(line, value)
+
+
+def _what_is_wrong(error: JSONDecodeError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "is nested too deeply for a link"
+    return f"is not JSON of up to {MAX_ROW_LENGTH} characters: {error.msg}"
 
 
 def _next(window: Window) -> str:

@@ -131,11 +131,18 @@ def test_a_row_with_too_many_cells_is_an_error_and_the_others_are_read() -> None
     ]
 
 
-def test_a_quote_that_is_never_closed_is_an_error() -> None:
-    assert rows('url,title\nx,a\ny,"b\nz,c\n') == [
-        ImportedLink(2, "x", "a"),
-        RowError(3, "a quote is not closed"),
-    ]
+@pytest.mark.parametrize("end", ['y,"b\nz,c\n', 'y,"b', '"y', 'y,b"c"\n,"'])
+def test_a_quote_that_is_never_closed_is_an_error(end: str) -> None:
+    *before, last = rows(f"url,title\nx,a\n{end}")
+    assert before[0] == ImportedLink(2, "x", "a")
+    assert isinstance(last, RowError)
+    assert "a quote is not closed" in last.detail
+
+
+@pytest.mark.parametrize("title", ['"a\n5"" disk"', '"a\nb" 5"', 'a "b'])
+def test_a_last_row_with_an_odd_quote_is_a_link(title: str) -> None:
+    assert len(rows(f"url,title\nx,{title}")) == 1
+    assert link(f"url,title\nx,{title}").url == "x"
 
 
 @pytest.mark.parametrize("long", ["x" * MAX_ROW_LENGTH * 3, '"' + "x" * MAX_ROW_LENGTH + '"'])

@@ -140,7 +140,13 @@ def test_what_is_no_list_of_links_is_unreadable(text: str) -> None:
         rows(text)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '[{"a":' * 100_000, '{"a":' + "[" * 100_000])
-def test_what_is_nested_deeply_is_unreadable(text: str) -> None:
+def test_a_file_that_is_nested_deeply_before_its_list_is_unreadable() -> None:
     with pytest.raises(UnreadableFile, match="nested"):
-        rows(text)
+        rows('{"a":' + "[" * 100_000)
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, '{"a":' * 100_000])
+def test_a_link_that_is_nested_deeply_is_an_error_and_the_others_are_read(value: str) -> None:
+    first, *others = rows(f'[{{"href":{value}}},{{"href":"http://a.example/"}}]')
+    assert first == RowError(1, "is nested too deeply for a link")
+    assert others == [ImportedLink(1, "http://a.example/")]
