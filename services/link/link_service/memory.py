@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from delinkcious.deletion import PURGED, DeletedUser
-from delinkcious.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from delinkcious.errors import AlreadyExists, FailedPrecondition, Gone, InvalidArgument, NotFound
 from delinkcious.object_model.links import (
     ChangePage,
     CheckResult,
@@ -203,6 +203,8 @@ class InMemoryLinkStore:
         position = _position(since)
         with self._lock:
             collection = self._state.of(username)
+            if position[0] > collection.version:
+                raise Gone("That is of another collection than there is now. Begin without since.")
             changes = list(collection.tombstones)
             for link in self._state.links_of(username):
                 changed = {"type": "changed", "id": link.id, "link": link.to_json()}

@@ -184,7 +184,9 @@ class PostgresLinkStore:
             }
             rows = connection.execute(CHANGES.encode(), parameters).fetchall()
             # Only now: what is forgotten by then may be missing from the rows.
-            _, forgotten = _versions(connection, username)
+            version, forgotten = _versions(connection, username)
+        if position.seen > version:
+            raise Gone("That is of another collection than there is now. Begin without since.")
         if forgotten > position.complete_from and forgotten >= position.seen:
             raise Gone(
                 "That is too long ago: what was deleted since is not known. Begin without since."

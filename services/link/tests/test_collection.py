@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from delinkcious.errors import DelinkciousError, InvalidArgument, NotFound
+from delinkcious.errors import DelinkciousError, Gone, InvalidArgument, NotFound
 from delinkcious.object_model.links import (
     BulkChange,
     CheckResult,
@@ -409,6 +409,20 @@ class TestChanges:
         link = add(manager, "a")
         (change,) = manager.get_changes("alice", since=page.next_token).changes
         assert change["link"]["id"] == link.id
+
+    def test_a_token_of_a_collection_that_went_further_is_of_another_one(
+        self, manager: LinkManager
+    ) -> None:
+        """Of an account that is gone, or from before a backup was restored: what the client has is
+        not this collection.
+        """
+        for name in "abc":
+            add(manager, name)
+        _, token = self.mirror(manager)
+        add(manager, "a", username="bob")
+        for somebody_else in ("bob", "nobody"):
+            with pytest.raises(Gone):
+                manager.get_changes(somebody_else, since=token)
 
     @pytest.mark.parametrize("since", ["", "nonsense", "WyJhIl0", "WzEsMl0x"])
     def test_a_wrong_token_is_named(self, manager: LinkManager, since: str) -> None:
