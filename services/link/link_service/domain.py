@@ -29,7 +29,7 @@ _TRACKING: Final = re.compile(
     r"|mc_[ce]id|igshid|_hsenc|_hsmi|mkt_tok|vero_id|oly_\w+_id|wt_?mc|ref_src",
     re.IGNORECASE,
 )
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f<>\"\\^`{|}\ud800-\udfff]")
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f<>\"\\\ud800-\udfff]")
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _MAX_HOST_LENGTH: Final = 253
@@ -38,6 +38,11 @@ _PLAIN_HOST: Final = re.compile(
 )
 _LOOSE_HOST: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?!$)|$))+")
 _TITLE_KEY_LENGTH: Final = 100
+INVISIBLE: Final = "[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+"""What copied text may bring along: hyphens and breaks that do not show, and marks of direction.
+Two tags that look the same are the same. Joiners stay: Persian and some emoji are written with
+them.
+"""
 _IPV6_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\]")
 
 
@@ -45,8 +50,9 @@ def normalize_url(url: str) -> str:
     """Returns the form of a URL by which links are compared.
 
     Equal for URLs that differ only in the case of scheme or host, a default port, dot segments,
-    needless percent-encoding, the fragment, the slash of an empty path, or tracking parameters
-    (RFC 3986 section 6.2, and what trackers add).
+    percent-encoding, the fragment, the slash of an empty path, or tracking parameters (RFC 3986
+    section 6.2, and what trackers add). Browsers show and copy some characters as they are that
+    RFC 3986 wants encoded, as in ``?family=A|B``; they may stand in a URL, encoded or not.
 
     Raises:
         InvalidArgument: it is not an absolute http or https URL.
@@ -72,7 +78,7 @@ def _split(url: str) -> SplitResult:
     if len(url) > MAX_URL_LENGTH:
         raise _wrong(f"must be at most {MAX_URL_LENGTH} characters long")
     if _FORBIDDEN.search(url):
-        raise _wrong('must not contain spaces, control characters or any of < > " \\ ^ ` { | }')
+        raise _wrong('must not contain spaces, control characters or any of < > " \\')
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -142,7 +148,7 @@ def _without_tracking(query: str) -> str:
 def normalize_tag(tag: str, field: str = "tags") -> str:
     """Returns the form of a tag that is stored, the same everywhere a tag is given.
 
-    Compatibility-composed (NFKC), lower case, single spaces.
+    Compatibility-composed (NFKC), lower case, single spaces, nothing invisible.
 
     Args:
         field: where it was given, for the error.
@@ -160,7 +166,8 @@ def normalize_tag(tag: str, field: str = "tags") -> str:
 
 
 def _fold_tag(tag: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag).lower())
+    visible = re.sub(INVISIBLE, "", tag)
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).lower())
 
 
 def normalize_tags(tags: Iterable[str], field: str = "tags") -> tuple[str, ...]:

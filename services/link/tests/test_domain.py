@@ -18,6 +18,8 @@ from link_service.domain import (
 )
 
 SAME = [
+    ("http://a.example/?family=A|B", "http://a.example/?family=A%7CB"),
+    ("http://a.example/{x}?^`#|", "http://a.example/%7Bx%7D?%5E%60"),
     ("HTTP://Example.COM/", "http://example.com"),
     ("http://example.com:80/a", "http://example.com/a"),
     ("https://example.com:443/a", "https://example.com/a"),
@@ -70,6 +72,9 @@ WRONG = [
     "http://-/",
     "http://a..b/",
     "http://example.com/<script>",
+    "http://exam|ple.com/",
+    "http://example.com/\\",
+    'http://example.com/"',
     "http://" + "a" * 3000 + ".com/",
 ]
 
@@ -126,13 +131,16 @@ def test_any_text_is_a_url_or_an_invalid_argument(text: str, beginning: str) -> 
         ("ﬁ", "fi"),
         ("İ", "i̇"),
         ("über", "über"),
+        ("\ufeffa\u00adb\u200bc\u202e", "abc"),
+        ("a\u200cb", "a\u200cb"),
+        ("🏳\ufe0f\u200d🌈", "🏳\ufe0f\u200d🌈"),
     ],
 )
 def test_tags_are_compared_without_case_width_or_extra_spaces(given_tag: str, stored: str) -> None:
     assert normalize_tag(given_tag) == stored
 
 
-@pytest.mark.parametrize("tag", ["", "   ", "a,b", "a\x00b", "a\nb", "x" * 65, "\ud800"])
+@pytest.mark.parametrize("tag", ["", "   ", "\u200b", "a,b", "a\x00b", "a\nb", "x" * 65, "\ud800"])
 def test_a_tag_that_is_none_is_refused(tag: str) -> None:
     with pytest.raises(InvalidArgument):
         normalize_tag(tag)

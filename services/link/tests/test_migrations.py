@@ -63,3 +63,36 @@ def test_every_url_gets_its_host_its_history_and_a_next_check(old: PostgresAddre
     pending, *others = [row[4] for row in rows]
     assert pending <= timedelta()
     assert all(due <= timedelta(days=1) for due in others)
+
+
+def test_tags_that_look_the_same_become_one(new_database: NewDatabase, tmp_path: Path) -> None:
+    address = new_database()
+    migrate(address, until("0006", tmp_path))
+    with psycopg.connect(**address.parameters()) as connection:
+        connection.execute("INSERT INTO collections VALUES ('alice', 2, 5)")
+        for number, tags in enumerate((["a", "a\u200b", "\u202e"], ["b"])):
+            connection.execute(
+                "INSERT INTO urls (digest, url, host, check_due_at) VALUES (%s, 'u', 'h', now())",
+                [bytes([number] * 32)],
+            )
+            connection.execute(
+                "INSERT INTO links (username, url_id, url, title, description, tags, visibility,"
+                " status, version, title_key, search)"
+                " SELECT 'alice', max(id), 'http://a.example/', '', '', %s, 'public',"
+                " 'pending', 1, '', '' FROM urls",
+                [tags],
+            )
+        connection.execute(
+            "INSERT INTO link_tags SELECT username, unnest(tags), created_at, id FROM links"
+        )
+        connection.execute(
+            "INSERT INTO tag_counts SELECT username, tag, count(*) FROM link_tags GROUP BY 1, 2"
+        )
+    migrate(address, migrations)
+    with psycopg.connect(**address.parameters()) as connection:
+        links = connection.execute("SELECT tags, version FROM links ORDER BY id").fetchall()
+        tagged = connection.execute("SELECT tag FROM link_tags ORDER BY tag").fetchall()
+        counted = connection.execute("SELECT tag, links FROM tag_counts ORDER BY tag").fetchall()
+    assert links == [(["a"], 6), (["b"], 1)]
+    assert tagged == [("a",), ("b",)]
+    assert counted == [("a", 1), ("b", 1)]

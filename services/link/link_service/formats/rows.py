@@ -20,9 +20,9 @@ TO_READ: Final = "toread"
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _AROUND_URLS: Final = "".join(map(chr, range(33)))
-_IN_URLS: Final = re.compile(r'[\t\n\r "<>\\^`{|}]')
+_IN_URLS: Final = re.compile(r'[\t\n\r "<>\\]')
 _ENCODED: Final = str.maketrans(
-    dict.fromkeys("\t\n\r") | {character: f"%{ord(character):02X}" for character in ' "<>\\^`{|}'}
+    dict.fromkeys("\t\n\r") | {character: f"%{ord(character):02X}" for character in ' "<>\\'}
 )
 _MAX_QUOTED: Final = 40
 
@@ -81,7 +81,7 @@ def make_row(
     """Returns the link that these fields of a file describe.
 
     A URL is read as browsers read an address (WHATWG URL): without spaces around it and line ends
-    inside, and with those characters percent-encoded that no URL may have. What no store can hold,
+    inside, and with those characters percent-encoded that no link may have. What no store can hold,
     NUL and halves of surrogate pairs, is replaced by U+FFFD in texts; a URL with it is an error. A
     link with a date that is none is kept without the date, and a remark says so.
     """

@@ -20,7 +20,8 @@ def link(**fields: str) -> ImportedLink:
     [
         (" \n http://a.example/ ", "http://a.example/"),
         ("http://a.example/long\n\tpath", "http://a.example/longpath"),
-        ("http://a.example/?q=a b|{c}", "http://a.example/?q=a%20b%7C%7Bc%7D"),
+        ('http://a.example/?q=a b"<\\>', "http://a.example/?q=a%20b%22%3C%5C%3E"),
+        ("http://a.example/?q=a|{b}^`", "http://a.example/?q=a|{b}^`"),
         ("http://a.example/%7C#é", "http://a.example/%7C#é"),
     ],
 )
