@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from flask import Response
+from flask import Response, url_for
 from flask.testing import FlaskClient
 
 from delinkcious.errors import NotFound
@@ -130,3 +130,12 @@ def test_the_host_that_a_request_names_changes_nothing(client: FlaskClient, host
     answer = client.get("/dictionary", headers={"Host": host})
     assert answer.status_code in {200, 400}
     assert host == "" or host not in answer.text
+
+
+def test_the_url_of_a_route_can_be_built() -> None:
+    """Routes learn it when they are asked, not when they are made."""
+    app = create_app(__name__, title="Things", version="1", auth=None)
+    app.add_url_rule("/things/<int:number>", "thing", lambda number: "")
+    with app.test_request_context():
+        assert url_for("thing", number=3) == "/things/3"
+        assert url_for("thing", number=3, q="a b") == "/things/3?q=a+b"
