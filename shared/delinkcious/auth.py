@@ -160,7 +160,7 @@ def _load(path: Path) -> dict[str, list[str]]:
             f"{problem}{error.strerror}; without it nobody could be told from anybody "
             "(DELINKCIOUS_MUTUAL_AUTH=false turns the check off, for development only)"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigurationError(f"{problem}it is not YAML") from None
     if not isinstance(content, dict) or not content:
         raise ConfigurationError(f"{problem}it must map the names of services to tokens")

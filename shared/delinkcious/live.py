@@ -15,9 +15,9 @@ later changes nothing (ADR-0032).
 """
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
@@ -28,10 +28,8 @@ from prometheus_client import Counter, Gauge
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from delinkcious.config import ConfigurationError, LogLevel, ServiceSettings
+from delinkcious.watched import WATCHER, changed
 
-_INTERVAL: Final = 1.0
-_SETTLING: Final = 0.05
-"""Seconds for which a changed file must stay as it is: who writes it may not be done."""
 _MAX_BYTES: Final = 1024 * 1024
 
 VALID: Final = Gauge(
@@ -95,30 +93,24 @@ class Live(Generic[T]):
     """The settings that hold now, in `current`.
 
     Reading `current` costs nothing and needs no lock, so who depends on a setting reads it each
-    time. It is a context manager that looks at the file, in a thread, until it is left.
+    time. It is a context manager: until it is left, the file is looked at once a second.
 
     Args:
         defaults: what holds of what the file does not say; also says what there is, and of what
             type.
         file: None if nothing changes.
-        interval: seconds between two looks.
 
     Raises:
         ConfigurationError: the file is missing or wrong.
     """
 
-    def __init__(
-        self, defaults: T, file: Path | None = None, *, interval: float = _INTERVAL
-    ) -> None:
+    def __init__(self, defaults: T, file: Path | None = None) -> None:
         self.current = defaults
         self._defaults = defaults
         self._file = file
-        self._interval = interval
         self._listeners: list[Listener] = []
         self._refused = False
         self._reading = _Reading()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="live-config", daemon=True)
         VALID.set(1)
         if file is not None:
             self._reading = _read(file)
@@ -126,7 +118,7 @@ class Live(Generic[T]):
 
     def __enter__(self) -> Self:
         if self._file is not None:
-            self._thread.start()
+            WATCHER.add(self)
         return self
 
     def __exit__(
@@ -135,9 +127,7 @@ class Live(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        WATCHER.remove(self)
 
     def on_change(self, listener: Listener) -> None:
         """Has somebody called, in the thread of the file, after settings have changed."""
@@ -145,10 +135,10 @@ class Live(Generic[T]):
 
     def look(self) -> None:
         """Looks at the file once, and takes over what is new in it."""
-        if self._file is None or (reading := _read(self._file)) == self._reading:
+        if self._file is None:
             return
-        self._stop.wait(_SETTLING)
-        if _read(self._file) != reading:
+        reading = changed(partial(_read, self._file), self._reading)
+        if reading is None:
             return
         self._reading = reading
         try:
@@ -157,13 +147,6 @@ class Live(Generic[T]):
             self._refuse(str(error))
         else:
             self._apply(settings)
-
-    def _watch(self) -> None:
-        while not self._stop.wait(self._interval):
-            try:
-                self.look()
-            except Exception:
-                logger.exception("live_configuration_not_read")
 
     def _understood(self, file: Path, reading: _Reading) -> T:
         try:

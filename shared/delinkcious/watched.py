@@ -3,13 +3,15 @@
 One thread of the process looks at them once a second; what they hold is read anew when one of them
 is another file than before, as after a rename, a write, or Kubernetes' swap of a link. Whoever
 needs it reads an attribute: no request touches the disk. What cannot be used changes nothing.
+`delinkcious.live` has its file looked at by the same thread.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 import structlog
@@ -19,10 +21,13 @@ from delinkcious.config import ConfigurationError
 
 logger = structlog.get_logger()
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 INTERVAL: Final = 1.0
 """Seconds between two looks."""
+SETTLING: Final = 0.05
+"""Seconds for which changed files must stay as they are: who writes them may not be done."""
 
 RELOADS: Final = Counter(
     "delinkcious_file_reloads_total",
@@ -54,12 +59,12 @@ class Watched(Generic[T]):
         self._read = read
         self._seen = _state(self._paths)  # before they are read: a change meanwhile is not missed
         self.current = read()
-        _watcher.add(self)
+        WATCHER.add(self)
 
     def look(self) -> None:
         """Reads the files again if they have changed."""
-        state = _state(self._paths)
-        if state == self._seen:
+        state = changed(partial(_state, self._paths), self._seen)
+        if state is None:
             return
         self._seen = state
         try:
@@ -79,31 +84,60 @@ class Steady(Generic[T]):
         self.current = current
 
 
-class _Watcher:
-    """The thread that looks; it begins with the first file and ends with the process."""
+class Looking(Protocol):
+    """Whoever looks at files, quickly."""
+
+    def look(self) -> None:
+        """Looks at them once."""
+
+
+class Watcher:
+    """The thread that has all of them look; it begins with the first and ends with the process."""
 
     def __init__(self) -> None:
-        self._watched: WeakSet[Watched[Any]] = WeakSet()
+        self._looking: WeakSet[Looking] = WeakSet()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def add(self, watched: Watched[Any]) -> None:
+    def add(self, each: Looking) -> None:
+        """Has somebody look again and again, as long as somebody else keeps it."""
         with self._lock:
-            self._watched.add(watched)
+            self._looking.add(each)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
                 self._thread.start()
+
+    def remove(self, each: Looking) -> None:
+        """Has it look no more."""
+        with self._lock:
+            self._looking.discard(each)
 
     def _run(self) -> None:
         while True:
             time.sleep(INTERVAL)
             with self._lock:
-                watched = list(self._watched)
-            for each in watched:
-                each.look()
+                looking = list(self._looking)
+            for each in looking:
+                try:
+                    each.look()
+                except Exception:  # or no file would ever be looked at again
+                    logger.exception("look_failed")
 
 
-_watcher: Final = _Watcher()
+WATCHER: Final = Watcher()
+
+
+def changed(look: Callable[[], S], before: S) -> S | None:
+    """Returns what there is to see, if it is not what there was and stays so for a moment."""
+    seen = look()
+    if seen == before:
+        return None
+    _settle()
+    return seen if look() == seen else None
+
+
+def _settle() -> None:
+    time.sleep(SETTLING)
 
 
 def _state(paths: Sequence[Path]) -> _State:

@@ -36,7 +36,8 @@ class Settings(LiveSettings):
 @pytest.fixture(autouse=True)
 def quick_and_tidy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Files need no time to settle here, and the metric is the process's, not the test's."""
-    monkeypatch.setattr("delinkcious.live._SETTLING", 0)
+    monkeypatch.setattr("delinkcious.watched.SETTLING", 0)
+    monkeypatch.setattr("delinkcious.watched.INTERVAL", 0.01)
     yield
     Live(Settings())
 
@@ -261,11 +262,10 @@ def test_what_is_being_written_is_not_read_yet(
     """An editor empties a file before it fills it."""
     file.write_text("limit: 3\n")
 
-    def finish(_seconds: float) -> bool:
+    def finish() -> None:
         file.write_text("limit: 3\npause: 9\n")
-        return False
 
-    monkeypatch.setattr(live._stop, "wait", finish)
+    monkeypatch.setattr("delinkcious.watched._settle", finish)
     live.look()
     assert live.current == Settings(limit=7)
     live.look()
@@ -298,7 +298,7 @@ def swap(folder: Path, version: str, content: str) -> None:
 def test_a_mounted_config_map_is_followed(tmp_path: Path) -> None:
     swap(tmp_path, "..2026_01", "limit: 3")
     (tmp_path / "live.yaml").symlink_to("..data/live.yaml")
-    with Live(Settings(), tmp_path / "live.yaml", interval=0.01) as live:
+    with Live(Settings(), tmp_path / "live.yaml") as live:
         assert live.current.limit == 3
         swap(tmp_path, "..2026_02", "limit: 4")
         wait_until(lambda: live.current.limit == 4)
@@ -308,24 +308,13 @@ def test_a_mounted_config_map_is_followed(tmp_path: Path) -> None:
 
 
 def test_it_looks_by_itself_until_it_is_closed(file: Path) -> None:
-    with Live(Settings(), file, interval=0.01) as live:
+    with Live(Settings(), file) as live:
         file.write_text("limit: 3")
         wait_until(lambda: live.current.limit == 3)
-        thread = live._thread
-    assert not thread.is_alive()
-
-
-def test_it_goes_on_looking_whatever_happens(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[int] = []
-
-    def look() -> None:
-        looked.append(1)
-        raise ValueError("it broke")
-
-    live = Live(Settings(), file, interval=0.01)
-    monkeypatch.setattr(live, "look", look)
-    with live:
-        wait_until(lambda: len(looked) > 2)
+    with Live(Settings(), file) as other:
+        file.write_text("limit: 4")
+        wait_until(lambda: other.current.limit == 4)
+    assert live.current.limit == 3
 
 
 def test_a_value_may_be_given_as_what_returns_it(live: Live[Settings], file: Path) -> None:

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from delinkcious.config import ConfigurationError
 from delinkcious.testing.waiting import wait_until
-from delinkcious.watched import Watched
+from delinkcious.watched import WATCHER, Watched
 
 
 def read(path: Path) -> int:
@@ -66,6 +66,38 @@ def test_what_cannot_be_used_changes_nothing_and_is_said_once(
     file.write_text("3")
     watched.look()
     assert watched.current == 3
+
+
+def test_what_is_being_written_is_not_read_yet(
+    file: Path, watched: Watched[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a file of secrets may look like a whole one."""
+    WATCHER.remove(watched)  # only we look
+    file.write_text("2")
+    monkeypatch.setattr("delinkcious.watched._settle", lambda: file.write_text("22"))
+    watched.look()
+    assert watched.current == 1
+    monkeypatch.undo()
+    watched.look()
+    assert watched.current == 22
+
+
+def test_files_are_looked_at_whatever_happens_to_one_of_them(
+    file: Path, watched: Watched[int]
+) -> None:
+    looked: list[int] = []
+
+    class Broken:
+        def look(self) -> None:
+            looked.append(1)
+            raise ValueError("it broke")
+
+    broken = Broken()
+    WATCHER.add(broken)
+    wait_until(lambda: looked, timeout=5)
+    file.write_text("22")
+    wait_until(lambda: watched.current == 22 and len(looked) > 1, timeout=5)
+    WATCHER.remove(broken)
 
 
 def test_what_has_not_changed_is_not_read_again(file: Path) -> None:
