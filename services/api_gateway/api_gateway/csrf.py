@@ -25,10 +25,11 @@ from api_gateway.base_url import origin
 from api_gateway.policy import authenticated
 from delinkcious.errors import PermissionDenied
 from delinkcious.http.app import RestApp, json_response
+from delinkcious.http.decode import PROOF
 from delinkcious.object_model.users import Identity
 
 HEADER: Final = "X-Requested-With"
-FIELD: Final = "csrf_token"
+FIELD: Final = PROOF
 
 _ENVIRON: Final = f"HTTP_{HEADER.upper().replace('-', '_')}"
 _MAX_FIELDS: Final = 1_000

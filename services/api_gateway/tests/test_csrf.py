@@ -17,6 +17,7 @@ from api_gateway.testing import Caller, NoProvider
 
 URL = "https://www.python.org/"
 FORM = "application/x-www-form-urlencoded"
+PARTS = "multipart/form-data"
 OURS = {"X-Requested-With": "fetch"}
 FORGED = [
     {"Sec-Fetch-Site": "cross-site"},
@@ -98,6 +99,12 @@ def test_a_form_of_ours_writes_with_the_token_of_its_session(
     assert given is not None
     form = {"url": URL, "csrf_token": given["csrf_token"]}
     assert browser.save({"Sec-Fetch-Site": "same-origin"}, data=form) == 201
+
+
+def test_that_token_is_no_field_of_what_the_form_is_about(alice: Caller) -> None:
+    form = {"name": "script", "csrf_token": token_for(alice.token)}
+    assert alice.post("/v1/tokens", data=form).status_code == 201
+    assert alice.post("/v1/tokens", data=form, content_type=PARTS).status_code == 409
 
 
 def test_a_form_that_is_too_large_is_not_cut_off_unseen(browser: Browser, alice: Caller) -> None:

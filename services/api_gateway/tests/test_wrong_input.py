@@ -135,6 +135,8 @@ def test_reading_other_lists(alice: Caller, path: str, query: str, field: str) -
         ("POST", "/v1/tokens", {"json": {"name": ""}}, 400, "name"),
         ("POST", "/v1/tokens", {"json": {"name": "x" * 101}}, 400, "name"),
         ("POST", "/v1/tokens", {"json": {"name": "x", "scopes": ["all"]}}, 400, "scopes"),
+        ("POST", "/v1/tokens", {"json": {"name": "x", "scope": ["news"]}}, 400, "scope"),
+        ("POST", "/v1/tokens", {"data": {"name": "x", "expires": "soon"}}, 400, "expires"),
         ("POST", "/v1/tokens", {"json": {"name": "x", "expires_at": "soon"}}, 400, "expires_at"),
         (
             "POST",

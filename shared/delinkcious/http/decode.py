@@ -29,6 +29,9 @@ JSON: Final = "json"
 ANY: Final = "json_or_form"
 """JSON, a form, or query parameters, as the clients of the original send them."""
 
+PROOF: Final = "csrf_token"
+"""A field of forms that shows who sends them (`api_gateway.csrf`), and is no model's."""
+
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
 _MOST: Final = 2**63
@@ -82,11 +85,9 @@ def any_body(model: type[M]) -> M:
     body, mimetype = _body(), request.mimetype
     if _is_json(mimetype):
         return _from_json(model, body)
-    if mimetype == _FORM:
-        return _validate(model, _flatten(model, _parsed(body) or _parameters()))
-    if mimetype == _MULTIPART:
-        form: dict[str, list[str]] = request.form.to_dict(flat=False)
-        return _validate(model, _flatten(model, form or _parameters()))
+    if mimetype in {_FORM, _MULTIPART}:
+        form = _parsed(body) if mimetype == _FORM else _parts()
+        return _validate(model, _flatten(model, _without_proof(form) or _parameters()))
     if body:
         raise UnsupportedMediaType.of("Content-Type", f"must be application/json or {_FORM}")
     return _validate(model, _flatten(model, _parameters()))
@@ -152,8 +153,23 @@ def _parameters() -> dict[str, list[str]]:
 
 def _parsed(encoded: bytes) -> dict[str, list[str]]:
     if encoded.count(b"&") >= _MAX_PARAMETERS:
-        raise InvalidArgument(f"There must be at most {_MAX_PARAMETERS:,} parameters.")
+        raise _too_many_parameters()
     return parse_qs(encoded.decode(errors=_QUOTE), keep_blank_values=True, errors=_QUOTE)
+
+
+def _parts() -> dict[str, list[str]]:
+    try:
+        return request.form.to_dict(flat=False)
+    except RequestEntityTooLarge:  # the body is not, so there are too many
+        raise _too_many_parameters() from None
+
+
+def _without_proof(form: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    return {name: values for name, values in form.items() if name != PROOF}
+
+
+def _too_many_parameters() -> InvalidArgument:
+    return InvalidArgument(f"There must be at most {_MAX_PARAMETERS:,} parameters.")
 
 
 def _flatten(model: type[BaseModel], values: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    ConfigDict,
     Field,
     PlainValidator,
     TypeAdapter,
@@ -124,6 +125,9 @@ def deletion_to_json(deletion: Deletion) -> dict[str, Any]:
 
 class CreateToken(BaseModel):
     """An API token to be made."""
+
+    # Whoever writes `scope` instead of `scopes` must not get a token that may do everything.
+    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[Text, Field(min_length=1, max_length=MAX_TOKEN_NAME_LENGTH)]
     scopes: list[ScopeName] | None = Field(
