@@ -47,8 +47,9 @@ def change(store: LinkStore, username: str, wanted: BulkChange) -> BulkResult:
         InvalidArgument: nothing to do, links named in two ways, or a wrong query.
     """
     wanted = _checked(wanted)
-    ids, token = _named(store, username, wanted)
     with store.change(username) as collection:
+        # Only now, for what another change has just taken out of the query is to be left alone.
+        ids, token = _named(store, username, wanted)
         links = collection.find_all(ids)
         if wanted.delete:
             return _delete(collection, username, links, token)

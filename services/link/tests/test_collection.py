@@ -2,7 +2,10 @@
 mirrored; on the store in memory and on Postgres.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,8 +23,9 @@ from delinkcious.object_model.links import (
     TagCount,
     Visibility,
 )
+from link_service import bulk
 from link_service.manager import LinkManager
-from link_service.ports import LinkStore
+from link_service.ports import LinkStore, LinkTransaction
 
 from .conftest import Published
 
@@ -255,6 +259,25 @@ class TestBulk:
         )
         assert (result.found, result.changed) == (1, ())
         assert manager.get_links(LinkQuery("alice")).links == [link]
+
+    def test_a_link_that_no_longer_matches_when_its_turn_comes_is_left_alone(
+        self, manager: LinkManager, store: LinkStore
+    ) -> None:
+        """Changes of a collection come one after another; this one waits for another."""
+        kept, gone = add(manager, "kept", tags=("old",)), add(manager, "gone", tags=("old",))
+
+        class Late:
+            get_links = staticmethod(store.get_links)
+
+            @contextmanager
+            def change(self, username: str) -> Iterator[LinkTransaction]:
+                manager.update_link(username, LinkChange(kept.url, remove_tags=("old",)))
+                with store.change(username) as collection:
+                    yield collection
+
+        late: Any = Late()
+        result = bulk.change(late, "alice", BulkChange(q="#old", delete=True))
+        assert result.deleted == (gone.id,)
 
     def test_links_named_by_a_query_are_deleted(
         self, manager: LinkManager, published: Published
