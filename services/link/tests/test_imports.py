@@ -45,7 +45,7 @@ def manager(store: PostgresImportStore, database: Database) -> ImportManager:
 
 @pytest.fixture
 def work(store: PostgresImportStore) -> Callable[[], bool]:
-    """Does what the worker does for the import that waits longest."""
+    """Does what the worker does for the import whose turn it is."""
     return ImportWorker(store)._import_next
 
 
@@ -453,6 +453,20 @@ def test_imports_are_listed_newest_first(manager: ImportManager, work: Callable[
     first = manager.get_imports("alice", page_size=2)
     rest = manager.get_imports("alice", first.next_page_token)
     assert [job.id for job in [*first.imports, *rest.imports]] == numbers[::-1]
+
+
+def test_users_take_turns(
+    manager: ImportManager, work: Callable[[], bool], store: PostgresImportStore
+) -> None:
+    """Also those who come when another's first import has ended."""
+    for _ in range(3):
+        manager.start_import("alice", CSV, numbered(1))
+    work()
+    for _ in range(2):
+        manager.start_import("bob", CSV, numbered(1))
+    claims = [store.claim() for _ in range(5)]
+    names = [claim.username if claim else None for claim in claims]
+    assert names == ["bob", "alice", "bob", "alice", None]
 
 
 def test_only_so_many_may_wait(manager: ImportManager) -> None:

@@ -61,13 +61,20 @@ _CANCEL: Final = """
     UPDATE imports SET status = 'cancelled', finished_at = now(), lease_until = NULL
     WHERE username = %s AND id = %s AND status IN ('queued', 'running')
 """
+# Everybody's first one, then everybody's second one: who has many large files imported lets those
+# with a single small one go ahead.
 _CLAIM: Final = f"""
     UPDATE imports SET status = 'running', lease = lease + 1,
                        lease_until = now() + interval '{_LEASE}'
     WHERE id = (
-        SELECT id FROM imports
+        SELECT id FROM imports i
         WHERE status = 'queued' OR (status = 'running' AND lease_until < now())
-        ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1
+        ORDER BY (
+            SELECT count(*) FROM imports earlier
+            WHERE earlier.username = i.username AND earlier.id < i.id
+              AND (earlier.finished_at IS NULL OR earlier.finished_at > i.created_at)
+        ), id
+        FOR UPDATE SKIP LOCKED LIMIT 1
     )
     RETURNING id, username, format, policy, folders_as_tags, visibility, rows_done, lease
 """
@@ -195,7 +202,7 @@ class PostgresImportStore:
         return self.get(username, number)
 
     def claim(self) -> Claim | None:
-        """Takes on the import that waits longest, if any waits."""
+        """Takes on the import whose turn it is, if any waits: users take turns."""
         with (
             self._database.connection() as connection,
             connection.cursor(row_factory=dict_row) as cursor,

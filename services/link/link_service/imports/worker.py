@@ -76,7 +76,7 @@ class ImportWorker:
                     await asyncio.wait_for(stop.wait(), _LOOK)
 
     def _import_next(self) -> bool:
-        """Imports the file that waits longest; tells whether there was one."""
+        """Imports the file whose turn it is; tells whether there was one."""
         if not self._features().imports:
             return False
         try:
