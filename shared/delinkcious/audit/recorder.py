@@ -2,18 +2,21 @@
 
 Nothing waits for it, and nothing fails with it: what cannot be told, because the broker is away for
 long, is lost, and counted. Of acts that concern no account, strangers could cause any number; of
-those a process tells a few at once and then one a second, and with each how many it left out.
+each kind of those a process tells a few at once and then one a second, and with each how many it
+left out.
 """
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Final, Protocol
 
 from prometheus_client import Counter
 
-from delinkcious.audit.act import Act
+from delinkcious.audit.act import Act, Detail
 from delinkcious.messaging.background import SoonPublisher
 
 TOLD: Final = Counter(
@@ -27,6 +30,8 @@ LEFT_OUT: Final = Counter(
 
 _AT_ONCE: Final = 20
 _PER_SECOND: Final = 1.0
+
+_Kind = tuple[str, Detail]
 
 
 class Recorder(Protocol):
@@ -48,11 +53,11 @@ class EventRecorder:
     ) -> None:
         self._publisher = publisher
         self._service = service
-        self._strangers = _Allowance(clock)
+        self._strangers: defaultdict[_Kind, _Allowance] = defaultdict(partial(_Allowance, clock))
 
     def record(self, act: Act) -> None:
         if act.username is None and act.github_id is None:
-            left_out = self._strangers.take()
+            left_out = self._strangers[_kind(act)].take()
             if left_out is None:
                 LEFT_OUT.labels(act.action).inc()
                 return
@@ -60,6 +65,13 @@ class EventRecorder:
                 act = replace(act, details={**act.details, "left_out": left_out})
         TOLD.labels(act.action).inc()
         self._publisher.publish_soon(act.to_event(self._service))
+
+
+def _kind(act: Act) -> _Kind:
+    """Returns what has an allowance of its own: what strangers try, again and again, must not hide
+    what a service or an operator does.
+    """
+    return act.action, act.details.get("caller")
 
 
 class _Allowance:

@@ -57,3 +57,17 @@ def test_of_what_strangers_do_it_tells_some_and_how_many_it_left_out() -> None:
     for _ in range(30):
         recorder.record(REFUSAL)
     assert len(soon.events) == 41
+
+
+def test_what_strangers_do_hides_nothing_else() -> None:
+    """Neither what an operator changed, nor what a service that was taken over tries."""
+    soon = Soon()
+    recorder = EventRecorder(soon, "link-manager", Clock())
+    for _ in range(1000):
+        recorder.record(Act(action=Action.CALL_REFUSED, details={"caller": "unknown"}))
+        recorder.record(Act(action=Action.LOGIN_FAILED))
+    known = Act(action=Action.CALL_REFUSED, details={"caller": "news-manager"})
+    changed = Act(action=Action.LIMITS_CHANGED, details={"setting": "limits.login"})
+    recorder.record(known)
+    recorder.record(changed)
+    assert [Act.of(event) for event in soon.events[40:]] == [known, changed]
