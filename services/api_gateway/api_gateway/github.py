@@ -6,6 +6,7 @@ https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-ap
 import os
 import time
 from dataclasses import dataclass
+from math import ceil
 from typing import Final, Protocol, TypeVar
 
 import structlog
@@ -210,18 +211,18 @@ def _primary(account: _Account, response: Response) -> str:
     raise NoVerifiedEmail(account.id)
 
 
-def _wait(response: Response) -> float:
-    """Returns the seconds that GitHub asks us to wait, if it does; else one."""
+def _wait(response: Response) -> float | None:
+    """Returns the seconds that GitHub asks us to wait, if it does."""
     if response.status_code not in _RATE_LIMITED:
-        return 1
+        return None
     headers = response.headers
     try:
         if "Retry-After" in headers:
             seconds = float(headers["Retry-After"])
         else:
-            seconds = float(headers.get("X-RateLimit-Reset", 0)) - time.time()
-    except ValueError:
-        return 1
+            seconds = float(headers["X-RateLimit-Reset"]) - time.time()
+    except (KeyError, ValueError):
+        return None
     return min(max(seconds, 1), _LONGEST_WAIT)
 
 
@@ -234,8 +235,14 @@ def _refusal(error: OAuth2Error) -> Exception:
     return Unavailable("GitHub does not let this application log anybody in now.")
 
 
-def _failure(call: str, reason: str, retry_after: float = 1) -> _Failure:
+def _failure(call: str, reason: str, wait: float | None = None) -> _Failure:
     logger.warning("github_unavailable", call=call, reason=reason)
+    if wait is None:
+        return _Failure(
+            "GitHub does not answer as it should; try to log in again later.", retry_after=1
+        )
     return _Failure(
-        "GitHub does not answer as it should; try to log in again later.", retry_after=retry_after
+        "GitHub takes no more questions from us for now; try to log in again in "
+        f"{ceil(wait / 60)} min.",
+        retry_after=wait,
     )

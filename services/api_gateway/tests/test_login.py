@@ -365,7 +365,7 @@ def test_without_a_verified_email_nobody_gets_in(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("endpoint", ["access_token", "user", "emails"])
 @pytest.mark.parametrize(
-    "fault", [{"status": s} for s in (403, 429, 500, 502, 503, 504)] + [{"delay_seconds": 60}]
+    "fault", [{"status": s} for s in (500, 502, 503, 504)] + [{"delay_seconds": 60}]
 )
 def test_every_failure_of_github_is_a_503_that_says_when_to_come_back(
     visitor: Visitor,
@@ -451,10 +451,17 @@ def test_a_github_that_is_slow_keeps_no_more_threads_than_it_may(
     assert second.finish(ways[1]).status_code == 200  # it was not used up
 
 
-def test_a_rate_limit_says_when_to_come_back(visitor: Visitor) -> None:
+@pytest.mark.parametrize(("status", "minutes"), [(403, 60), (429, 1)])
+@pytest.mark.parametrize("endpoint", ["access_token", "user", "emails"])
+def test_a_rate_limit_says_when_to_come_back(
+    visitor: Visitor, endpoint: str, status: int, minutes: int
+) -> None:
     back = visitor.start()
-    visitor.github.control("POST", "/faults", {"endpoint": "user", "status": 429})
-    assert visitor.finish(back).headers["Retry-After"] == "60"
+    visitor.github.control("POST", "/faults", {"endpoint": endpoint, "status": status})
+    refused = visitor.finish(back)
+    assert refused.status_code == 503
+    assert 60 * (minutes - 1) < int(refused.headers["Retry-After"]) <= 60 * minutes
+    assert f"try to log in again in {minutes} min." in refused.text
 
 
 def test_a_failure_passes_and_the_next_login_works(visitor: Visitor) -> None:
