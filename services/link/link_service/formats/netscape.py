@@ -8,6 +8,7 @@ write CREATED_AT and UPDATED_AT, with fractions of a second, which browsers leav
 Markup that is not of the format is text: a description "use <vector>" stays what it is.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,6 +33,7 @@ _UPDATED: Final = ("updated_at", "last_modified")
 _OF_LINKS: Final = frozenset({*_CREATED, *_UPDATED, "tags", "private", "public", "toread"})
 _WANTED: Final = _OF_LINKS | ROOTS | {"href"}
 _ELSEWHERE: Final = ("h1", "h2", "hr", "html", "/html", "body", "/body")
+_SEVERAL_TAGS: Final = re.compile(r"""\btags\s*=\s*(?:"[^"<>]*,|'[^'<>]*,)""", re.IGNORECASE)
 _AFTER_LINK: Final = frozenset({"a", "dt", "dl", "/dl", "h3", *_ELSEWHERE})
 
 
@@ -76,6 +78,8 @@ class _Reader:
 
     def rows(self) -> Iterator[Row]:
         """Returns what is in the file."""
+        self._window.more()
+        self._has_commas = _SEVERAL_TAGS.search(self._window.text) is not None
         for token in tokens(self._window, _WANTED):
             if isinstance(token, Broken):
                 yield RowError(token.line, token.detail)
@@ -164,7 +168,9 @@ class _Reader:
         )
 
     def _tags(self, text: str) -> list[str]:
-        """Some files have spaces between tags. One with a comma anywhere is none of them."""
+        """Some files have spaces between tags. One with a comma anywhere is none of them; those in
+        its first quarter of a million characters are known before its first link is read.
+        """
         self._has_commas |= "," in text
         return text.split(",") if self._has_commas else text.split()
 

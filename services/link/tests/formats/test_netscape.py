@@ -189,15 +189,34 @@ def test_the_description_of_a_folder_is_nobodys() -> None:
     assert [found.description for found in links(text)] == ["", ""]
 
 
+def tags_of(*texts: str, before: str = "") -> list[tuple[str, ...]]:
+    items = "".join(f'<DT><A HREF=x TAGS="{text}">' for text in texts)
+    return [found.tags for found in links(before + items)]
+
+
 def test_tags_have_spaces_between_them_in_files_without_commas() -> None:
-    item = '<DT><A HREF=x TAGS="{}">'
-    texts = ["a b", "c d, e", "f g", "h i,"]
-    assert [found.tags for found in links("".join(map(item.format, texts)))] == [
-        ("a", "b"),
-        ("c d", "e"),
-        ("f g",),
-        ("h i",),
-    ]
+    assert tags_of("a b", "c") == [("a", "b"), ("c",)]
+
+
+@pytest.mark.parametrize("several", ["c d, e", "h i,"])
+def test_one_comma_says_that_tags_have_spaces_in_them_from_the_first_to_the_last(
+    several: str,
+) -> None:
+    first, _, last = tags_of("a b", several, "f g")
+    assert (first, last) == (("a b",), ("f g",))
+
+
+def test_a_comma_that_is_far_away_says_it_of_what_follows() -> None:
+    """Nobody reads a large file twice."""
+    far = f"<!-- {'x' * MAX_ROW_LENGTH * 2} -->"
+    items = f'<DT><A HREF=x TAGS="a b">{far}<DT><A HREF=x TAGS="c,d e"><DT><A HREF=x TAGS="f g">'
+    found = [link.tags for link in links(items)]
+    assert found == [("a", "b"), ("c", "d e"), ("f g",)]
+
+
+def test_commas_elsewhere_say_nothing_of_tags() -> None:
+    before = '<DT><A HREF="http://x/?tags=a,b" TITLE="tags: a, b">tags="a'
+    assert tags_of("a b", before=before)[1:] == [("a", "b")]
 
 
 @pytest.mark.parametrize(
