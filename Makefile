@@ -52,13 +52,16 @@ down: ## Stop the containers; the data stays in their volumes (docker compose do
 
 ##@ Change it
 
+# What Python compiles is kept whatever the shell says, or every process of every test compiles it.
+test test_short test_some: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: test
 test: check ## All tests: format, lint, types, generated code, unit, integration, end to end (minutes)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: test_short
-test_short: .venv ## The tests that need no servers (seconds)
-	$(BIN)/python -m pytest -n 3 -m 'not integration and not e2e'
+test_short: .venv ## The tests that need no servers, with fewer examples (seconds)
+	$(BIN)/python -m pytest -n 2 -m 'not integration and not e2e' --hypothesis-profile short
 
 .PHONY: test_some
 test_some: .venv ## Some tests, with a report in test-results/: make test_some MARKS=e2e TESTS='services/link tests'

@@ -108,7 +108,7 @@ URLS = st.one_of(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings().max_examples)
 @given(URLS, st.sampled_from(["", "http://", "https://b.example/", "http://b.example"]))
 def test_any_text_is_a_url_or_an_invalid_argument(text: str, beginning: str) -> None:
     try:

@@ -224,7 +224,4 @@ class Walk(RuleBasedStateMachine):
 
 
 TestWalks = Walk.TestCase
-TestWalks.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)  # fmt: skip
+TestWalks.settings = settings(stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])

@@ -22,7 +22,10 @@ TOKENS = st.text(max_size=30) | st.one_of(
     st.lists(NUMBERS | TEXTS, max_size=4).map(tuple),
 ).map(lambda key: encode_token(*key))
 
-ANY_TOKEN = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY_TOKEN = settings(
+    max_examples=3 * settings().max_examples,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ LOOKS = st.sets(st.sampled_from(range(0, 22, 2)), max_size=3)
 
 
 @given(tale=histories(follows=False).flatmap(arrivals), looks=LOOKS, page_size=st.integers(1, 5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2)
 def test_a_feed_has_what_may_be_told_each_once_newest_first(
     run: Run, tale: Tale, looks: set[int], page_size: int
 ) -> None:
@@ -181,7 +181,7 @@ def test_a_feed_has_what_may_be_told_each_once_newest_first(
 
 
 @given(tale=histories(follows=True).flatmap(arrivals), looks=LOOKS, page_size=st.integers(1, 5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2)
 def test_whoever_follows_reads_of_every_link_and_of_nobody_elses(
     run: Run, tale: Tale, looks: set[int], page_size: int
 ) -> None:

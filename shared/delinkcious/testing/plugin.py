@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from delinkcious.testing.addresses import NatsAddress, PostgresAddress, RedisAddress
 from delinkcious.testing.cleaning import delete_streams, flush
@@ -35,6 +36,12 @@ from delinkcious.testing.infrastructure import Infrastructure, infrastructure
 
 if TYPE_CHECKING:
     from delinkcious.database import Database
+
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("whole", deadline=None)
+settings.register_profile("short", deadline=None, max_examples=20)
+settings.load_profile("whole")
 
 
 @pytest.hookimpl(wrapper=True)
