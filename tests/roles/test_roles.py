@@ -3,9 +3,11 @@
 That a role can do what its service needs, the services' own tests show: they run as that role.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 from uuid import uuid4
@@ -14,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+import delinkcious
 from delinkcious.config import PostgresAddress
 from delinkcious.migrations import migrate
 from delinkcious.testing.addresses import PostgresAddress as ServerAddress
@@ -29,6 +32,14 @@ SERVICES: Final = {
 }
 DENIED: Final = psycopg.errors.InsufficientPrivilege
 COULD_HAVE: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+DOES: Final = {
+    "SELECT": r"(?:FROM|JOIN|UPDATE) {}\b",
+    "INSERT": r"INSERT INTO {}\b",
+    "UPDATE": r"UPDATE {0}\b|INSERT INTO {0}\b[^;\"]*DO UPDATE"
+    r"|(?:FROM|JOIN) {0}\b[^;\"]*FOR (?:NO KEY )?(?:UPDATE|SHARE)",
+    "DELETE": r"DELETE FROM {}\b",
+}
+"""What a statement says that needs a privilege."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,25 @@ def test_a_service_may_do_with_each_table_what_is_declared_and_nothing_else(home
     }
     assert found.pop("alembic_version") == "SELECT"
     assert found == {name: what for name, what in declared.items() if " " not in name}
+
+
+def test_a_service_may_do_with_each_table_nothing_that_it_never_does(home: Home) -> None:
+    """As far as the text of its statements tells."""
+    code = "\n".join(source.read_text(encoding="utf-8") for source in sources(home))
+    unused = [
+        f"{right} on {table}"
+        for table, rights in _migrations(home).PRIVILEGES.items()
+        for right in rights.split(", ")
+        if " " not in table and not re.search(DOES[right].format(table), code, re.DOTALL)
+    ]
+    assert unused == []
+
+
+def sources(home: Home) -> Iterator[Path]:
+    for module in (import_module(home.module), delinkcious):
+        for source in Path(module.__path__[0]).rglob("*.py"):
+            if not {"migrations", "testing"} & set(source.parts):
+                yield source
 
 
 def test_what_the_service_uses_belongs_to_the_role_that_migrates(home: Home) -> None:

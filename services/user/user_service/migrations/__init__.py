@@ -11,7 +11,7 @@ PRIVILEGES: Final = {
     "api_tokens": "SELECT, INSERT, UPDATE, DELETE",
     "audit": "SELECT, INSERT",
     "deletion_steps": "SELECT, INSERT, UPDATE",
-    "deletions": "SELECT, INSERT, UPDATE, DELETE",
+    "deletions": "SELECT, INSERT, UPDATE",
     "feed_secrets": "SELECT, INSERT, UPDATE, DELETE",
     "finished_logins": "SELECT, INSERT, UPDATE, DELETE",
     "outbox": "SELECT, INSERT, UPDATE, DELETE",
