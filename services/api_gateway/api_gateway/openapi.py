@@ -30,7 +30,11 @@ Save links, have them checked, follow people, and read what they save.
 
 JSON in and out, UTF-8, times in RFC 3339 and UTC. Lists come in pages: pass on the token of one
 page to get the next. Whatever goes wrong is answered with a problem document (RFC 9457) that names
-the fields at fault."""
+the fields at fault.
+
+Only what is refused before it is a request has an answer without a body: 400 is not HTTP, 414 has
+an address of more than 64 KiB, 431 more than 100 headers, or 80 KiB before its body; and who takes
+more than ten seconds to send all that is cut off."""
 
 _TAGS: Final = {
     "Login": "Log in with GitHub, and out again.",
@@ -50,7 +54,7 @@ _SECURITY_SCHEMES: Final[Node] = {
     _BEARER: {
         "type": "http",
         "scheme": "bearer",
-        "description": "The token of a login, or an API token.",
+        "description": "The token of a login (`dls_…`), or an API token (`dlt_…`).",
     },
     _ACCESS_TOKEN: {
         "type": "apiKey",
@@ -89,6 +93,8 @@ _LIMITED: Final[Node] = {
         "schema": {"type": "string"},
     },
 }
+
+_TOO_SLOW: Final[Node] = {"description": "The body was too slow to come."}
 
 _PATH_PARAMETERS: Final[dict[str, Node]] = {
     "username": TypeAdapter(Username).json_schema(),
@@ -129,6 +135,8 @@ def _complete(app: RestApp, document: Any) -> Any:
         if policy := policy_of(views[path, method]):
             _say_who_may_call(operation, method, policy)
         _say_that_it_is_limited(operation)
+        if "requestBody" in operation:
+            operation["responses"].setdefault("408", dict(_TOO_SLOW))
         for parameter in operation["parameters"]:
             if parameter["in"] == "path":
                 parameter["schema"] = _PATH_PARAMETERS[parameter["name"]]
