@@ -254,7 +254,8 @@ ODD_TEXTS = st.text(alphabet=" \t\n\f\r<>&;\"'=,|-+@aA{}[]\\\ufeff\x0b\x1c\x85\u
 TAGS = st.one_of(TEXTS, ODD_TEXTS, st.sampled_from(["two words", "a;b", "toread"])).map(_tag)
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 URL_CHARACTERS = st.characters(
-    exclude_categories=["Cs", "Cc", "Zs"], exclude_characters='\x7f<>"\\^`{|}'
+    exclude_categories=["Cs"],
+    exclude_characters='\x7f<>"\\' + "".join(map(chr, range(33))),
 )
 LINKS = st.builds(
     Link,
