@@ -29,6 +29,7 @@ from granian.server.mt import MTServer, WorkerThread
 
 from delinkcious.http import observe
 from delinkcious.http.abort import Abortable
+from delinkcious.http.connections import most_connections
 from delinkcious.http.listener import BACKLOG, listen, take_no_more
 from delinkcious.tls import PLAIN, Material, PemFiles, Tls
 
@@ -79,7 +80,7 @@ class WsgiServer(MTServer):
             workers=1,
             blocking_threads=threads,
             blocking_threads_idle_timeout=600,
-            backpressure=1024,
+            backpressure=most_connections(),
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(
                 header_read_timeout=10_000, max_buffer_size=_MAX_HEAD_BYTES
