@@ -16,6 +16,7 @@ import orjson
 from apiflask import APIFlask
 from flask import request
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from delinkcious.errors import InvalidArgument, UnsupportedMediaType, Violation
@@ -34,6 +35,7 @@ PROOF: Final = "csrf_token"
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
+_LENGTHS: Final = {"too_long": ("most", "max_length"), "too_short": ("least", "min_length")}
 _MOST: Final = 2**63
 _QUOTE: Final = "werkzeug.url_quote"  # what to do with bytes that are no UTF-8
 _MAX_DEPTH: Final = 32
@@ -210,11 +212,21 @@ def to_invalid_argument(error: ValidationError) -> InvalidArgument:
     violations = [
         Violation(
             ".".join(str(part) for part in mistake["loc"]) or "body",
-            "is required"
-            if mistake["type"] == "missing"
-            else mistake["msg"].removeprefix("Value error, "),
+            _said_of(mistake),
         )
-        for mistake in error.errors(include_url=False, include_input=False)
+        for mistake in error.errors(include_url=False)
     ]
     detail = "; ".join(f"{v.field}: {v.detail}" for v in violations)
     return InvalidArgument(detail, violations=violations)
+
+
+def _said_of(mistake: ErrorDetails) -> str:
+    """Returns what is wrong. Of a text that somebody else saw last, Pydantic counts items."""
+    kind, limits = mistake["type"], mistake.get("ctx", {})
+    if kind == "missing":
+        return "is required"
+    if kind in _LENGTHS and isinstance(mistake["input"], str):
+        bound, limit = _LENGTHS[kind]
+        number = limits[limit]
+        return f"String should have at {bound} {number} character{'' if number == 1 else 's'}"
+    return mistake["msg"].removeprefix("Value error, ")

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from io import BytesIO
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import orjson
@@ -258,6 +258,16 @@ def test_a_form_with_more_parts_than_anybody_needs_is_refused(client: FlaskClien
     answer = client.post("/any", data={"tags": ["x"] * 2000}, content_type="multipart/form-data")
     assert answer.status_code == 400
     assert "at most 1,000 parameters" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("", "at least 1 character"), ("x" * 21, "at most 20 characters")]
+)
+def test_a_text_has_characters_and_not_items(text: str, said: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        TypeAdapter(Annotated[Text, Field(min_length=1, max_length=20)]).validate_python(text)
+    (violation,) = to_invalid_argument(error.value).violations
+    assert violation.detail == f"String should have {said}"
 
 
 def test_what_pydantic_says_of_the_whole_is_about_the_body() -> None:
