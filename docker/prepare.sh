@@ -15,7 +15,8 @@ readonly SERVICES=(api-gateway link-checker link-manager news-manager social-gra
 readonly NEWS_KEYS=(
     'feed:*' 'timeline:*' 'follow:*' 'following:*' 'link:*' 'event:*' 'purge:*' popular began deleted
 )
-readonly REDIS_COMMANDS='+@all -@admin -@dangerous +client|setname +client|setinfo'
+readonly REDIS_COMMANDS="+@all -@admin -@dangerous -randomkey -dbsize -script +script|load +script|exists\
+ +client|setname +client|setinfo"
 
 secret() { head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n'; }
 
@@ -54,7 +55,7 @@ digest() { printf %s "$(cat ".secrets/$1")" | sha256sum | cut -d' ' -f1; }
 {
     echo "user default off"
     echo "user news-manager on #$(digest redis-news-manager) ${NEWS_KEYS[*]/#/\~} resetchannels &news $REDIS_COMMANDS"
-    echo "user api-gateway on #$(digest redis-api-gateway) ~delinkcious-limits:* resetchannels $REDIS_COMMANDS"
+    echo "user api-gateway on #$(digest redis-api-gateway) ~delinkcious-limits:* resetchannels $REDIS_COMMANDS -scan"
 } >.secrets/redis.acl
 
 {

@@ -30,12 +30,15 @@ _NEWS_KEYS = (
     *("feed:*", "timeline:*", "follow:*", "following:*", "link:*", "event:*", "purge:*"),
     *("popular", "began", "deleted"),
 )
-_COMMANDS = "+@all -@admin -@dangerous +client|setname +client|setinfo"
+_COMMANDS = (
+    "+@all -@admin -@dangerous -randomkey -dbsize -script +script|load +script|exists"
+    " +client|setname +client|setinfo"
+)
 REDIS_RULES = (
     (NEWS, f"{' '.join(f'~{key}' for key in _NEWS_KEYS)} resetchannels &news {_COMMANDS}"),
-    (API_GATEWAY, f"~delinkcious-limits:* resetchannels {_COMMANDS}"),
+    (API_GATEWAY, f"~delinkcious-limits:* resetchannels {_COMMANDS} -scan"),
 )
-"""What each service may do in Redis, on keys of its own."""
+"""What each service may do in Redis, on keys of its own; nor may it ask which others there are."""
 
 
 @dataclass(frozen=True)
