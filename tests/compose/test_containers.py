@@ -50,9 +50,17 @@ def test_our_containers_have_no_rights_that_they_do_not_need(stack: ComposeStack
         assert host["ReadonlyRootfs"], container["Name"]
         assert host["CapDrop"] == ["ALL"]
         assert "no-new-privileges:true" in host["SecurityOpt"]
-        assert host["Memory"] > 0
-        assert host["NanoCpus"] > 0
         assert container["Config"]["User"] == "10001:10001"
+
+
+def test_no_container_can_take_all_that_the_machine_has(stack: ComposeStack) -> None:
+    """Memory, processors, and the disk that its log fills."""
+    for container in containers(stack):
+        host = container["HostConfig"]
+        assert host["Memory"] > 0, container["Name"]
+        assert host["NanoCpus"] > 0, container["Name"]
+        assert {"max-size", "max-file"} <= set(host["LogConfig"]["Config"]), container["Name"]
+        assert "no-new-privileges:true" in host["SecurityOpt"], container["Name"]
 
 
 def test_no_secret_is_in_the_environment_or_a_command(stack: ComposeStack) -> None:
