@@ -3,11 +3,13 @@
 import ast
 import copy
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from delinkcious.messaging.streams import DEAD_LETTERS, STREAMS, stream_of
 from link_checker.domain import Finding, Outcome
@@ -28,6 +30,24 @@ Change = Callable[[dict[str, Any]], object]
 
 def test_it_is_an_asyncapi_document() -> None:
     assert catalogue.mistakes_of_document() == []
+
+
+def test_nothing_in_it_is_said_twice() -> None:
+    """YAML's parsers take the last of two, and say nothing."""
+    root: Any = yaml.compose(catalogue.DOCUMENT.read_text(encoding="utf-8"))
+    assert list(repeated(root)) == []
+
+
+def repeated(node: yaml.Node) -> Iterator[str]:
+    """Yields the names that a mapping has more than once."""
+    if isinstance(node, yaml.MappingNode):
+        names = Counter(key.value for key, _ in node.value)
+        yield from (name for name, number in names.items() if number > 1)
+        for _, value in node.value:
+            yield from repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from repeated(each)
 
 
 def test_asyncapi_would_find_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
