@@ -6,7 +6,7 @@ from typing import Final
 from api_gateway import features
 from api_gateway.app import Managers, create_gateway_app
 from api_gateway.audit import tell_origin
-from api_gateway.client_address import address_in
+from api_gateway.client_address import site_in
 from api_gateway.config import GatewaySettings
 from api_gateway.cookies import LoginCookie
 from api_gateway.cors import parse_origins
@@ -72,7 +72,7 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
     )
     features.install(app, lambda: live.current.features)
     room = Semaphore(settings.server_threads)
-    bodies = Bodies(settings.port, room, address_in, total=settings.slow_requests)
+    bodies = Bodies(settings.port, room, site_in, total=settings.slow_requests)
     bodies.start()
     Crowds(settings.port, settings.address_connections, settings.proxies.site_behind).start()
     broker.start()

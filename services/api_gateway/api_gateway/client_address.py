@@ -38,10 +38,9 @@ def client_address() -> str:
     return address
 
 
-def address_in(environ: "WSGIEnvironment") -> str:
-    """Returns the same for who has no more than the environment of a request."""
-    address: str = environ.get(_KEY, "")
-    return address
+def site_in(environ: "WSGIEnvironment") -> str:
+    """Returns whose site a request comes from: what one client shares."""
+    return site_of(environ.get(_KEY, ""))
 
 
 class Proxies:

@@ -19,7 +19,7 @@ from flask import Flask, current_app, g, request
 from limits import RateLimitItem
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from api_gateway.client_address import address_in, site_of
+from api_gateway.client_address import site_in
 from api_gateway.limits_leases import Lease, Leases, Spent
 from delinkcious.errors import ResourceExhausted
 from delinkcious.live import LiveModel
@@ -131,7 +131,7 @@ class Limiter:
 
     def count_address(self, environ: "WSGIEnvironment", kind: Kind = Kind.ADDRESS) -> None:
         """Counts a request for the address that it comes from; as `count`."""
-        self.count(environ, kind, site_of(address_in(environ)))
+        self.count(environ, kind, site_in(environ))
 
 
 def count_check(username: str) -> None:

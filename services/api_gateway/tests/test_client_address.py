@@ -1,7 +1,7 @@
 """Whose address a request has, whatever it says itself."""
 
 import pytest
-from flask import Response
+from flask import Response, request
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,6 +136,23 @@ def test_views_ask_for_the_address_of_their_request() -> None:
         environ_base={"REMOTE_ADDR": "10.0.0.1"},
     )
     assert answer.text == "203.0.113.7"
+
+
+def test_what_clients_share_they_share_by_site() -> None:
+    """Of IPv6 one client has as many addresses as they like."""
+    app = create_app(__name__, title="t", version="1", auth=None)
+    client_address.install(app, PROXIES)
+
+    @app.get("/")
+    @public
+    def tell() -> Response:
+        return Response(client_address.site_in(request.environ))
+
+    for said, site in (("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("203.0.113.7",) * 2):
+        answer = app.test_client().get(
+            "/", headers={"X-Forwarded-For": said}, environ_base={"REMOTE_ADDR": "10.0.0.1"}
+        )
+        assert answer.text == site
 
 
 def test_made_up_text_takes_no_room() -> None:
