@@ -88,7 +88,8 @@ def test_no_server_outlives_its_session(end: signal.Signals, tmp_path: Path) -> 
     note = tmp_path / "pid"
     test = tmp_path / "test_ending.py"
     test.write_text(_ENDING_SESSION.format(note=str(note), signal=int(end)))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "delinkcious.testing.plugin", str(test)]
+    plugins = ["-p", "no:schemathesis", "-p", "delinkcious.testing.plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, str(test)]
     env = {**os.environ, "TEST_INFRA": "embedded"}  # containers are ended by their engine
     subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False)
     pid = int(note.read_text())
