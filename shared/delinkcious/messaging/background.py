@@ -83,8 +83,8 @@ class BackgroundBroker:
     def listen(self, subject: str, listener: Listener) -> None:
         """Has the listener told of every event of a subject that comes while connected.
 
-        To be called before `start`. Every process that listens is told. An event that comes while
-        the connection is lost is missed: `on_connect` is for that.
+        The subject has no wildcards. To be called before `start`. Every process that listens is
+        told. An event that comes while the connection is lost is missed: `on_connect` is for that.
         """
         self._listeners.append((subject, listener))
 
@@ -169,7 +169,7 @@ class BackgroundBroker:
 
     async def _subscribe(self, connection: Connection) -> None:
         for subject, listener in self._listeners:
-            await connection.client.subscribe(subject, cb=_teller(listener))
+            await connection.client.subscribe(subject, cb=_teller(subject, listener))
         await connection.client.flush()  # the broker has it, so nothing is missed from here on
         for callback in self._on_connect:
             try:
@@ -205,16 +205,16 @@ class BackgroundBroker:
             raise
 
 
-def _teller(listener: Listener) -> Callable[[Msg], Awaitable[None]]:
+def _teller(subject: str, listener: Listener) -> Callable[[Msg], Awaitable[None]]:
     async def tell(message: Msg) -> None:
-        HEARD.labels(message.subject, _tell(listener, message)).inc()
+        HEARD.labels(subject, _tell(subject, listener, message)).inc()
 
     return tell
 
 
-def _tell(listener: Listener, message: Msg) -> str:
+def _tell(subject: str, listener: Listener, message: Msg) -> str:
     try:
-        listener(Event.decode(message.subject, message.headers or {}, message.data))
+        listener(_event(subject, message))
     except MalformedEvent as error:
         logger.warning("event_malformed", subject=message.subject, reason=str(error))
         return "malformed"
@@ -222,6 +222,15 @@ def _tell(listener: Listener, message: Msg) -> str:
         logger.exception("listener_failed", subject=message.subject)
         return "failed"
     return "handled"
+
+
+def _event(subject: str, message: Msg) -> Event:
+    """Reads an event of this subject, and of no other that a consumer delivers under it, as who may
+    make one in the broker can have it do (ADR-0050).
+    """
+    if message.subject != subject:
+        raise MalformedEvent.of("subject", f"{message.subject!r} instead of {subject!r}")
+    return Event.decode(subject, message.headers or {}, message.data)
 
 
 def _is_valid(event: Event) -> bool:

@@ -8,6 +8,7 @@ from functools import partial
 from time import monotonic
 
 import pytest
+from nats.js.api import ConsumerConfig
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
@@ -45,6 +46,21 @@ def stored(port: int) -> int:
             return (await connection.jetstream.stream_info("USERS")).state.messages
 
     return asyncio.run(count())
+
+
+async def forge(port: int, event: Event) -> None:
+    """Has what is told under another subject delivered under this one, and waits until it is."""
+    async with Broker(LOOPBACK, port, "forger") as broker:
+        connection = await broker.wait_connected()
+        await connection.jetstream.add_consumer(
+            "LINKS", ConsumerConfig(name="forger", durable_name="forger", deliver_subject=SUBJECT)
+        )
+        delivered = await connection.client.subscribe(SUBJECT, max_msgs=1)
+        await connection.jetstream.publish(
+            "links.checked", event.payload(), headers=event.headers()
+        )
+        await delivered.next_msg(timeout=10)
+        await connection.jetstream.delete_consumer("LINKS", "forger")
 
 
 @pytest.fixture
@@ -124,6 +140,22 @@ class TestBackgroundBroker:
             speaking.publish_soon(each)
         wait_until(lambda: len(heard) == 3)
         assert [each.id for each in heard] == [each.id for each in said]
+
+    @pytest.mark.parametrize("type_", [SUBJECT, "links.checked"])
+    def test_it_does_not_take_one_event_for_another(
+        self, type_: str, started: Started, nats_address: NatsAddress
+    ) -> None:
+        """Who may make a consumer can have the broker deliver under any subject (ADR-0050)."""
+        heard: list[int] = []
+        broker = background(nats_address.port)
+        broker.listen(SUBJECT, lambda event: heard.append(event.data["n"]))
+        connected: list[bool] = []
+        broker.on_connect(lambda: connected.append(True))
+        started(broker)
+        wait_until(lambda: bool(connected))
+        asyncio.run(forge(nats_address.port, event(1, subject=type_)))
+        broker.publish_soon(event(2))
+        wait_until(lambda: heard == [2])
 
     def test_a_listener_that_fails_hears_the_next_event(
         self, started: Started, nats_address: NatsAddress
