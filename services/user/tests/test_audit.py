@@ -392,7 +392,10 @@ async def test_the_client_sees_what_the_service_has(
 # Whatever an event holds
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings().max_examples // 2,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     address=st.text(max_size=50),
     agent=st.text(max_size=400),

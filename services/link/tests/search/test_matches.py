@@ -173,7 +173,7 @@ def vector(link: Link) -> str:
 
 @pytest.mark.integration
 def test_postgres_agrees(find: Find) -> None:
-    @settings(deadline=None, max_examples=300)
+    @settings(max_examples=3 * settings().max_examples)
     @given(st.lists(queries, min_size=1, max_size=5), st.lists(links, min_size=1, max_size=5))
     def agrees(nodes: list[Node], saved: list[Link]) -> None:
         expected = [[matches(node, link) for link in saved] for node in nodes]
