@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -46,6 +47,11 @@ def stored(port: int) -> int:
             return (await connection.jetstream.stream_info("USERS")).state.messages
 
     return asyncio.run(count())
+
+
+def _is_frozen(pid: int) -> bool:
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
 
 
 async def forge(port: int, event: Event) -> None:
@@ -219,6 +225,7 @@ class TestBackgroundBroker:
         broker.start()
         wait_until(lambda: broker.connected)
         os.kill(nats_process.pid, signal.SIGSTOP)
+        wait_until(lambda: _is_frozen(nats_process.pid))  # each of its threads may yet answer
         broker.publish_soon(event())
         began = monotonic()
         broker.close()
