@@ -182,6 +182,11 @@ class ServiceSettings(BaseSettings):
         allow_inf_nan=False,
         description="seconds between not ready and not accepting, for load balancers",
     )
+    server_processor: int | None = Field(
+        None,
+        ge=0,
+        description="the processor that a server keeps to; by default none in particular",
+    )
     delinkcious_mutual_auth: bool = True
     mutual_auth_file: Path = Path("/etc/delinkcious/mutual-auth.yaml")
     tls_ca_file: ReadableFile | None = Field(None, description="who signs certificates of peers")

@@ -88,6 +88,7 @@ class Runtime(Generic[S]):
                 on_stop=stopping,
                 drain_delay=settings.drain_delay,
                 tls=tls(settings.serving_tls),
+                processor=settings.server_processor,
             )
         except OSError as error:
             raise StartError(_cannot_listen("PORT", settings.port, error)) from None

@@ -133,7 +133,7 @@ def test_a_container_is_told_what_the_process_of_the_local_stack_is(
     local = set(Environments(tmp_path, Layout(), Credentials(tmp_path)).of(service, 9000))
     told = set(compose["services"][service.name]["environment"])
     not_here = {"PORT", "MANAGEMENT_PORT", "BIND_ADDRESS", "GRACE_PERIOD", "LIVE_CONFIG_FILE"}
-    not_here |= {"DELINKCIOUS_LOCAL_DIR"}
+    not_here |= {"DELINKCIOUS_LOCAL_DIR", "SERVER_PROCESSOR"}
     not_here |= {"LINK_CHECKER_HOST_CONCURRENCY", "LINK_CHECKER_HOST_PAUSE"}
     expected = {name for name in local if not name.endswith("_SERVICE_PORT")} - not_here
     assert expected - told == set()

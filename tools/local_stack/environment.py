@@ -49,6 +49,9 @@ _LIMITS = {
 }
 """All who come here are one person and what that person tries out, from one address."""
 
+_PROCESSORS = {each.name: n for n, each in enumerate((API_GATEWAY, LINK, SOCIAL_GRAPH, USER))}
+"""To which processor each keeps who works on requests: the gateway and who it asks, to another."""
+
 
 class GitHubSecretMissing(Exception):
     """GitHub is asked for, but not what opens it."""
@@ -116,6 +119,7 @@ class Environments:
         """The variables of one process, beside those that the stack itself was started with."""
         return {
             **self._common(service, management_port),
+            **self._processor(service),
             **self._addresses(),
             **self._own(service),
             **self._broker(service),
@@ -132,6 +136,10 @@ class Environments:
             "GRACE_PERIOD": str(GRACE_PERIOD),
             "DELINKCIOUS_LOCAL_DIR": str(self.directory),
         }
+
+    def _processor(self, service: Service) -> dict[str, str]:
+        number = _PROCESSORS.get(service.name)
+        return {} if number is None else {"SERVER_PROCESSOR": str(number)}
 
     def _addresses(self) -> dict[str, str]:
         ports = self.layout.servers

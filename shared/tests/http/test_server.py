@@ -20,6 +20,7 @@ from delinkcious.testing.process import HOST, ServiceProcess
 from delinkcious.testing.waiting import free_port, wait_until
 
 SERVICE = dedent("""
+    import os
     from pathlib import Path
     from typing import ClassVar
 
@@ -46,6 +47,10 @@ SERVICE = dedent("""
         @app.get("/")
         def root():
             return json_response({})
+
+        @app.get("/processors")
+        def processors():
+            return json_response(sorted(os.sched_getaffinity(0)))
 
         @app.get("/wait")
         def wait():
@@ -122,7 +127,7 @@ def service(code: Path, gate: Path) -> Iterator[ServiceProcess]:
 @pytest.fixture(scope="module")
 def port(code: Path) -> Iterator[int]:
     """Where a service runs that the tests share, because they leave it as it was."""
-    env = {"PYTHONPATH": str(code), "LOG_LEVEL": "WARNING"}
+    env = {"PYTHONPATH": str(code), "LOG_LEVEL": "WARNING", "SERVER_PROCESSOR": "5"}
     with ServiceProcess("probe_http_service", "serve", env) as service:
         service.wait_ready()
         yield service.port
@@ -229,6 +234,13 @@ class Client(Thread):
             return False
         self.outcomes[str(answer.status)] += 1
         return not answer.will_close
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot choose processors")
+def test_it_keeps_to_the_processor_that_it_is_given(port: int) -> None:
+    usable = sorted(os.sched_getaffinity(0))
+    assert request(port, "GET", "/processors") == (200, [usable[5 % len(usable)]])
 
 
 @pytest.mark.integration
