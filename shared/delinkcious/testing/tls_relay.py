@@ -58,6 +58,7 @@ def relaying(kind: Kind, server: Address, files: TlsFiles) -> Iterator[Address]:
 
 async def _end_all() -> None:
     """Ends the connections, so that the loop closes with nothing open."""
+    await asyncio.sleep(0.01)  # who came just now begins: one that never did would close nothing
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
