@@ -1,10 +1,29 @@
-"""Some tests run when they are asked for: what they need is not on every machine, or takes long."""
+"""Which tests run, and where.
 
-from typing import Final
+Some run when they are asked for: what they need is not on every machine, or takes long. Those of
+the whole platform share one, and so one process of xdist; all others go to whichever is free.
+"""
+
+from typing import Any, Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 _ON_REQUEST: Final = ("containers", "tls")
+_PLATFORM: Final = "tests/e2e/"
+
+
+class _OnePlatform(LoadScopeScheduling):  # type: ignore[misc]
+    """What ``--dist loadgroup`` is for; xdist 3.8 notes groups where pytest 9.2 does not look."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _PLATFORM if nodeid.startswith(_PLATFORM) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Gives the tests of the platform to one process."""
+    return _OnePlatform(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(trylast=True)

@@ -16,13 +16,11 @@ _LAST = Path(__file__).with_name("test_secrets.py")
 """Looks at what all the others have left."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of this folder, which share one platform and so one process of xdist."""
+    """Marks the tests of this folder."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
     items.sort(key=lambda item: item.path == _LAST)
 
 
