@@ -51,7 +51,7 @@ _FORMS: Final = tuple(
         # Credentials in a header (RFC 9110, section 11.4), however it is quoted
         ("bearer", r"(?ai)(bearer)\s+(?=[A-Z._~]*[\d+/=-])[\w.~+/=-]{8,}", rf"\1 {REDACTED}"),
         ("basic", r"(?ai)(basic)\s+(?=[A-Z._~]*[\d+/=-])[\w.~+/=-]{8,}", rf"\1 {REDACTED}"),
-        ("-token", r"(?ai)((?:caller|access)-token\W{1,6})[!-~]{8,}", rf"\1{REDACTED}"),
+        ("-token", r"(?ai)((?:caller|access)-token[^\w-]{1,6})[!-~]{8,}", rf"\1{REDACTED}"),
         # Who logs in with a URL (RFC 3986, section 3.2.1)
         ("@", r"://[^/\s\"?#]{1,512}@", f"://{REDACTED}@"),
         # As in queries, forms and connection strings, and as Python shows a mapping

@@ -41,6 +41,7 @@ PEM = f"-----BEGIN EC PRIVATE KEY-----\n{TOKEN.replace('-', '+')}==\n-----END EC
         (f"authorization: bearer {TOKEN}9", f"authorization: bearer {REDACTED}"),
         (f"Basic {BASIC}1", f"Basic {REDACTED}"),
         (f"Delinkcious-Caller-Token: {TOKEN}", f"Delinkcious-Caller-Token: {REDACTED}"),
+        ("Delinkcious-Caller-Token: -a1b2c3d4e5f6", f"Delinkcious-Caller-Token: {REDACTED}"),
         (f"nats://user:{TOKEN}@nats:4222/x", f"nats://{REDACTED}@nats:4222/x"),
         (f"redis://:{TOKEN}@cache/0", f"redis://{REDACTED}@cache/0"),
         ("https://alice@example.com/a", f"https://{REDACTED}@example.com/a"),
