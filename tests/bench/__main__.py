@@ -102,18 +102,20 @@ def hops(stack: Stack, user: Api) -> Iterator[str]:
         "parameters": statement.parameters,
     }
     with (
-        floor("page", json.dumps(wanted).encode(), LINK_THREADS) as page,
+        floor("page", json.dumps(wanted).encode(), LINK_THREADS, processor=1) as page,
         floor("pass-on", page.encode()) as url,
     ):
         yield url
 
 
 @contextmanager
-def floor(what: str, given: bytes, threads: int = GATEWAY_THREADS) -> Iterator[str]:
-    """Serves one of the floors in a process of its own, like every service."""
+def floor(
+    what: str, given: bytes, threads: int = GATEWAY_THREADS, processor: int = 0
+) -> Iterator[str]:
+    """Serves one of the floors in a process of its own, like every service of the local stack."""
     port = free_port()
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.floor", what, str(port), str(threads)],
+        [sys.executable, "-m", "tests.bench.floor", what, *map(str, (port, threads, processor))],
         cwd=ROOT,
         stdin=subprocess.PIPE,
     )

@@ -72,6 +72,7 @@ APPS = {"constant": constant, "page": page, "pass-on": pass_on}
 
 
 if __name__ == "__main__":
-    _, what, port, threads = sys.argv
+    what, *numbers = sys.argv[1:]
+    port, threads, processor = map(int, numbers)
     app = APPS[what](sys.stdin.buffer.read())
-    WsgiServer(app, "127.0.0.1", int(port), threads=int(threads)).run()
+    WsgiServer(app, "127.0.0.1", port, threads=threads, processor=processor).run()
