@@ -24,7 +24,7 @@ from delinkcious.object_model.links import (
 )
 from delinkcious.testing.waiting import wait_until
 from link_service.formats import ImportedLink
-from link_service.imports.batch import Batch
+from link_service.imports.batch import Batch, prepare
 from link_service.imports.rows import to_rows
 from link_service.manager import LinkManager
 from link_service.postgres import PostgresLinkStore
@@ -241,9 +241,11 @@ def test_imports_and_deletions_of_the_same_urls_never_wait_for_each_other(
         username = f"user-{number}"
         for round_ in range(4):
             chosen = order.sample(everywhere, 40)
-            rows = to_rows((ImportedLink(1, url) for url in chosen), username, Visibility.PUBLIC)
+            rows = to_rows((ImportedLink(1, url) for url in chosen), Visibility.PUBLIC)
             with database.transaction() as connection:
-                Batch(connection, username, round_, ImportPolicy.MERGE, 1000).store(rows)
+                Batch(connection, username, round_, ImportPolicy.MERGE, 1000).store(
+                    prepare(username, rows)
+                )
             ids = tuple(link.id for link in links_of(manager, username))
             manager.bulk_change(username, BulkChange(ids=ids, check=True))
             manager.bulk_change(username, BulkChange(ids=ids, delete=True))

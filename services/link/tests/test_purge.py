@@ -13,6 +13,7 @@ from delinkcious.deletion import DeletedUser
 from delinkcious.errors import NotFound
 from delinkcious.object_model.imports import FileFormat, NewImport
 from delinkcious.object_model.links import LinkChange, LinkQuery, NewLink, Visibility
+from link_service.imports.batch import prepare
 from link_service.imports.manager import ImportManager
 from link_service.imports.rows import to_rows
 from link_service.imports.store import Lost, PostgresImportStore
@@ -207,5 +208,5 @@ def test_an_import_that_is_being_sent_or_stored_ends_with_the_account(database: 
     worker = ImportWorker(imports)
     worker._work_on(claim)
     with pytest.raises(Lost):
-        imports.advance(claim, to_rows([], "alice", Visibility.PUBLIC), 0)
+        imports.advance(claim, prepare("alice", to_rows([], Visibility.PUBLIC)), 0)
     assert not any(count for _, count in rows_of(database, "alice"))

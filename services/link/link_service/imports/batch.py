@@ -4,7 +4,7 @@ No news comes of it: nobody wants to read of ten thousand old links. Only what w
 be private is told, so that it can be taken back.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -66,6 +66,25 @@ _DATE: Final = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rows of somebody's file with what takes no database, so that it may be done ahead: the words
+    that a link is found by are most of the work on it.
+
+    Attributes:
+        columns: what Postgres is to keep of each link, by its normalized URL, were it new.
+    """
+
+    rows: Rows
+    columns: Mapping[str, dict[str, Any]]
+
+
+def prepare(username: str, rows: Rows) -> Prepared:
+    """Returns rows of a user's file ready to be stored."""
+    columns = {name: columns_of(username, each.link) for name, each in rows.links.items()}
+    return Prepared(rows, columns)
+
+
 @dataclass(slots=True)
 class Stored:
     """What became of the rows."""
@@ -113,8 +132,9 @@ class Batch:
         self._limit = limit
         self._collection = PostgresLinkTransaction(connection, username)
 
-    def store(self, rows: Rows) -> Stored:
+    def store(self, prepared: Prepared) -> Stored:
         """Stores the links among the rows."""
+        rows = prepared.rows
         stored = Stored(failed=rows.failed, merged=rows.repeated, problems=list(rows.problems))
         urls = self._save_urls(rows.links.values())
         known = self._find([url.id for url in urls.values()])
@@ -125,7 +145,7 @@ class Batch:
             if urls[name].id in known
         ]
         self._change(there, stored)
-        self._add(new, rows.columns, urls, stored)
+        self._add(new, prepared.columns, urls, stored)
         return stored
 
     def _save_urls(self, links: Iterable[StorableLink]) -> dict[str, _Url]:
@@ -231,7 +251,7 @@ class Batch:
     def _add(
         self,
         new: Sequence[StorableLink],
-        columns: dict[str, dict[str, Any]],
+        columns: Mapping[str, dict[str, Any]],
         urls: dict[str, _Url],
         stored: Stored,
     ) -> None:

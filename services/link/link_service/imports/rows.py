@@ -7,7 +7,6 @@ left out is told.
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from delinkcious.errors import InvalidArgument
 from delinkcious.object_model.imports import RowProblem
@@ -21,7 +20,6 @@ from delinkcious.object_model.links import (
 )
 from link_service.domain import normalize_tag, normalize_url
 from link_service.formats import ImportedLink, Row, RowError
-from link_service.transaction import columns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +47,17 @@ class Rows:
     Attributes:
         taken: how many rows there were, good and bad.
         repeated: how many were a link that had come before among these rows.
-        columns: what Postgres is to keep of each link, were it new. The words that it is found by
-            are most of the work on a link, and who reads does it while Postgres is at work.
     """
 
     taken: int = 0
     repeated: int = 0
     failed: int = 0
     links: dict[str, StorableLink] = field(default_factory=dict)
-    columns: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[RowProblem] = field(default_factory=list)
 
 
-def to_rows(rows: Iterable[Row], username: str, visibility: Visibility) -> Rows:
-    """Sorts rows of a file of somebody.
+def to_rows(rows: Iterable[Row], visibility: Visibility) -> Rows:
+    """Sorts rows of a file.
 
     Args:
         visibility: of links for which the file says nothing.
@@ -80,9 +75,6 @@ def to_rows(rows: Iterable[Row], username: str, visibility: Visibility) -> Rows:
             continue
         sorted_rows.problems += [RowProblem(row.line, each) for each in (*row.remarks, *remarks)]
         _take(sorted_rows, link)
-    sorted_rows.columns = {
-        name: columns_of(username, each.link) for name, each in sorted_rows.links.items()
-    }
     return sorted_rows
 
 

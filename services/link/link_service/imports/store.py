@@ -23,8 +23,7 @@ from delinkcious.object_model.imports import (
 )
 from delinkcious.object_model.links import Visibility
 from delinkcious.object_model.paging import decode_token, encode_token
-from link_service.imports.batch import Batch, Stored
-from link_service.imports.rows import Rows
+from link_service.imports.batch import Batch, Prepared, Stored
 from link_service.transaction import PostgresLinkTransaction
 
 WAITING_AT_ONCE: Final = 5
@@ -230,7 +229,7 @@ class PostgresImportStore:
             yield bytes(row[0])
             position += 1
 
-    def advance(self, claim: Claim, rows: Rows, bytes_read: int) -> None:
+    def advance(self, claim: Claim, prepared: Prepared, bytes_read: int) -> None:
         """Stores rows and how far the file is read, in one transaction.
 
         Raises:
@@ -242,8 +241,8 @@ class PostgresImportStore:
                 batch = Batch(connection, claim.username, claim.id, claim.policy, limit)
             except NotFound:
                 raise Lost from None  # with the account
-            stored = batch.store(rows)
-            self._count(connection, claim, rows.taken, stored, bytes_read)
+            stored = batch.store(prepared)
+            self._count(connection, claim, prepared.rows.taken, stored, bytes_read)
 
     def finish(self, claim: Claim, status: ImportStatus, problem: RowProblem | None = None) -> None:
         """Ends an import."""

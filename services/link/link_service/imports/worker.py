@@ -18,13 +18,14 @@ import structlog
 from delinkcious.errors import Unavailable
 from delinkcious.object_model.imports import ImportStatus, RowProblem
 from link_service.formats import Row, UnreadableFile, read
-from link_service.imports.rows import Rows, to_rows
+from link_service.imports.batch import Prepared, prepare
+from link_service.imports.rows import to_rows
 from link_service.imports.store import Claim, Lost, PostgresImportStore
 from link_service.live import Features
 
 logger = structlog.get_logger()
 
-_Batch = tuple[Rows, int]
+_Batch = tuple[Prepared, int]
 
 MAX_ROWS: Final = 500_000
 """Several times the links that anybody may have: a file may name each of them several times."""
@@ -125,7 +126,7 @@ class ImportWorker:
         return True
 
     def _ahead(self, batches: Iterator[_Batch]) -> Iterator[_Batch]:
-        """Reads one batch while another is stored: the one waits for Postgres most of the time."""
+        """Prepares one batch while another is stored, which is for the most part waiting."""
         coming = self._reader.submit(next, batches, None)
         while (batch := coming.result()) is not None:
             coming = self._reader.submit(next, batches, None)
@@ -138,7 +139,8 @@ def _batches(rows: Iterator[Row], claim: Claim, chunks: _Counted) -> Iterator[_B
         some, unreadable = _some(rows)
         if some:
             number += len(some)
-            yield to_rows(some, claim.username, claim.visibility), chunks.bytes_read
+            prepared = prepare(claim.username, to_rows(some, claim.visibility))
+            yield prepared, chunks.bytes_read
         if unreadable:
             raise unreadable
         if number > MAX_ROWS:
