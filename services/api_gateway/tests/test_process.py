@@ -26,6 +26,7 @@ from delinkcious.testing.peers import auth_file, token_of
 from delinkcious.testing.process import ServiceProcess, run_command
 from delinkcious.testing.serving import serving
 from delinkcious.testing.settings import redis_settings
+from delinkcious.testing.sockets import has_ended
 from delinkcious.testing.waiting import free_port, wait_until
 from link_service.http import create_link_app
 from social_graph_service.http import create_social_graph_app
@@ -164,16 +165,6 @@ def stalled_post(gateway: ServiceProcess, token: str) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", gateway.port), 10)
     connection.sendall(f"{head}Content-Length: 10\r\n\r\n".encode())
     return connection
-
-
-def has_ended(connection: socket.socket) -> bool:
-    connection.setblocking(False)
-    try:
-        return connection.recv(1) == b""
-    except BlockingIOError:
-        return False
-    except ConnectionError:
-        return True
 
 
 def test_one_address_has_only_so_many_connections(

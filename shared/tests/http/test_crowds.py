@@ -1,17 +1,16 @@
 """Clients with more connections than one may have, on the real server."""
 
 import http.client
-import resource
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from textwrap import dedent
 
 import pytest
 
-from delinkcious.testing.waiting import free_port, wait_until
+from delinkcious.testing.program import running_program
+from delinkcious.testing.sockets import has_ended
+from delinkcious.testing.waiting import wait_until
 
 EACH = 20
 SPARED = "127.0.0.9"
@@ -40,19 +39,8 @@ Connect = Callable[[str], socket.socket]
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    port = free_port()
-    command = [sys.executable, "-c", PROGRAM, str(port), str(EACH), SPARED]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_few_files
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
+    with running_program(PROGRAM, EACH, SPARED, files=(128, 128)) as port:
         yield port
-        process.terminate()
-
-
-def _few_files() -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
 
 
 @pytest.fixture
@@ -70,16 +58,6 @@ def connect(port: int) -> Iterator[Connect]:
 
 def ended(connections: Sequence[socket.socket]) -> int:
     """How many of these the server has closed; it has sent nothing on them."""
-
-    def has_ended(connection: socket.socket) -> bool:
-        connection.setblocking(False)
-        try:
-            return connection.recv(1) == b""
-        except BlockingIOError:
-            return False
-        except ConnectionError:
-            return True
-
     return sum(map(has_ended, connections))
 
 

@@ -1,10 +1,7 @@
 """Clients that are slow to send what they announce, on the real server."""
 
 import http.client
-import resource
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -18,7 +15,8 @@ from werkzeug.exceptions import RequestTimeout
 from delinkcious.errors import ResourceExhausted, Unavailable
 from delinkcious.http import slow_bodies
 from delinkcious.http.slow_bodies import PIECE, Bodies
-from delinkcious.testing.waiting import free_port, wait_until
+from delinkcious.testing.program import running_program
+from delinkcious.testing.waiting import wait_until
 
 PLACES = 2
 EACH = 3
@@ -77,20 +75,8 @@ PROGRAM = dedent("""
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    port = free_port()
-    numbers = [str(number) for number in (port, PLACES, EACH, TOTAL, SLOWEST)]
-    command = [sys.executable, "-c", PROGRAM, *numbers]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_few_files
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
+    with running_program(PROGRAM, PLACES, EACH, TOTAL, SLOWEST, files=(64, 1024)) as port:
         yield port
-        process.terminate()
-
-
-def _few_files() -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1024))
 
 
 def connect(port: int, source: str) -> socket.socket:
