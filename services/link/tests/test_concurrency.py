@@ -242,10 +242,9 @@ def test_imports_and_deletions_of_the_same_urls_never_wait_for_each_other(
         for round_ in range(4):
             chosen = order.sample(everywhere, 40)
             rows = to_rows((ImportedLink(1, url) for url in chosen), Visibility.PUBLIC)
+            prepared = prepare(username, rows)
             with database.transaction() as connection:
-                Batch(connection, username, round_, ImportPolicy.MERGE, 1000).store(
-                    prepare(username, rows)
-                )
+                Batch(connection, username, round_, ImportPolicy.MERGE, 1000).store(prepared)
             ids = tuple(link.id for link in links_of(manager, username))
             manager.bulk_change(username, BulkChange(ids=ids, check=True))
             manager.bulk_change(username, BulkChange(ids=ids, delete=True))
