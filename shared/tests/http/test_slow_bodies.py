@@ -3,6 +3,7 @@
 import http.client
 import socket
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from textwrap import dedent
@@ -25,8 +26,7 @@ SLOWEST = 1.0
 EXPECT = "Expect: 100-continue\r\n"
 PROGRAM = dedent("""
     import sys
-    from threading import Semaphore
-    from time import sleep
+    from threading import Event, Semaphore
 
     from delinkcious.http.app import create_app, json_response
     from delinkcious.http.decode import JSON, reads
@@ -44,6 +44,7 @@ PROGRAM = dedent("""
         total=int(total), each=int(each), slowest=slowest,
     )
     app = create_app("probe", title="Probe", version="1", auth=None)
+    begun, enough = Event(), Event()
 
     @app.get("/")
     def root():
@@ -51,7 +52,18 @@ PROGRAM = dedent("""
 
     @app.get("/work")
     def work():
-        sleep(1.5 * slowest)
+        begun.set()
+        assert enough.wait(20)
+        return json_response({})
+
+    @app.get("/work/begun")
+    def work_begun():
+        assert begun.wait(20)
+        return json_response({})
+
+    @app.get("/work/enough")
+    def work_enough():
+        enough.set()
         return json_response({})
 
     @app.post("/notes")
@@ -122,9 +134,13 @@ def test_slow_clients_take_no_place_from_others_and_are_cut_off(port: int) -> No
 
 
 def test_what_takes_long_to_be_worked_on_is_not_cut_off(port: int) -> None:
-    slow = begin(port, "127.0.0.2")
-    assert ask(port, "127.0.0.3", path="/work") == 200
-    assert b"408" in answer(slow)
+    with ThreadPoolExecutor(1) as pool:
+        worked_on = pool.submit(ask, port, "127.0.0.3", path="/work")
+        assert ask(port, "127.0.0.1", path="/work/begun") == 200
+        # What begins later has been silent for too long: so has what is worked on.
+        assert b"408" in answer(begin(port, "127.0.0.2"))
+        assert ask(port, "127.0.0.1", path="/work/enough") == 200
+        assert worked_on.result() == 200
 
 
 def _is_past(moment: float) -> bool:
