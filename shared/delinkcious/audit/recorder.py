@@ -71,6 +71,7 @@ def _kind(act: Act) -> _Kind:
     """Returns what has an allowance of its own: what strangers try, again and again, must not hide
     what a service or an operator does.
     """
+    # Nobody chooses a caller: it is a name in our file of tokens, so that there are few kinds.
     return act.action, act.details.get("caller")
 
 
