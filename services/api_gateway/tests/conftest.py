@@ -23,6 +23,8 @@ from user_service.audit import AuditTrail
 from user_service.manager import UserManager as RealUserManager
 from user_service.memory import InMemoryUserStore
 
+from .gateways import Gateways
+
 Build = Callable[[Managers], RestApp]
 
 
@@ -86,15 +88,22 @@ def sessions(managers: Managers) -> Sessions:
     return Sessions(managers.users, seconds=5, size=100)
 
 
+@pytest.fixture(scope="session")
+def gateways() -> Gateways:
+    return Gateways()
+
+
 @pytest.fixture
 def build(sessions: Sessions, provider: IdentityProvider) -> Build:
-    """Makes the application over other managers than the usual ones."""
+    """Makes an application of the test's own, over other managers than the usual ones."""
     return lambda managers: create_gateway_app(managers, sessions, provider, LoginCookie("k" * 32))
 
 
 @pytest.fixture
-def app(build: Build, managers: Managers) -> RestApp:
-    return build(managers)
+def app(
+    gateways: Gateways, managers: Managers, sessions: Sessions, provider: IdentityProvider
+) -> RestApp:
+    return gateways.over(managers, sessions, provider)
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api_gateway.app import Managers, create_gateway_app
+from api_gateway.app import Managers
 from api_gateway.sessions import Sessions
 
-from .world import COOKIE, STATE, Vouches
+from .gateways import Gateways
+from .world import STATE, Vouches
 
 HERE, HTTPS = "http://localhost", "https://links.example"
 FINISH = f"/login/authorized?state={STATE}&code=c"
@@ -24,8 +25,10 @@ def public_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def http(managers: Managers, sessions: Sessions, public_url: str) -> Iterator[FlaskClient]:
-    app = create_gateway_app(managers, sessions, Vouches(), COOKIE, public_url)
+def http(
+    gateways: Gateways, managers: Managers, sessions: Sessions, public_url: str
+) -> Iterator[FlaskClient]:
+    app = gateways.over(managers, sessions, Vouches(), public_url=public_url)
     with app.test_client(use_cookies=False) as client:
         yield client
 

@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 from werkzeug.test import TestResponse
 
-from api_gateway.app import Managers, create_gateway_app
-from api_gateway.cookies import LoginCookie
+from api_gateway.app import Managers
 from api_gateway.cors import parse_origins
 from api_gateway.sessions import Sessions
 from api_gateway.testing import Caller, NoProvider
+
+from .gateways import Gateways
 
 FRIEND = "https://app.example"
 ALLOWED = "Access-Control-Allow-Origin"
@@ -18,12 +19,10 @@ Ask = Callable[..., TestResponse]
 
 
 @pytest.fixture
-def ask(managers: Managers, sessions: Sessions, alice: Caller) -> Ask:
+def ask(gateways: Gateways, managers: Managers, sessions: Sessions, alice: Caller) -> Ask:
     """Sends a request of a page of some origin, with a token, to a gateway that has one friend."""
     origins = parse_origins(f"{FRIEND}, http://127.0.0.1:8000")
-    app = create_gateway_app(
-        managers, sessions, NoProvider(), LoginCookie("k" * 32), cors_origins=origins
-    )
+    app = gateways.over(managers, sessions, NoProvider(), cors_origins=origins)
     http = app.test_client(use_cookies=False)
 
     def send(

@@ -8,12 +8,13 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_gateway.app import Managers, create_gateway_app
+from api_gateway.app import Managers
 from api_gateway.base_url import origin
-from api_gateway.cookies import LoginCookie
 from api_gateway.csrf import is_token_for, token_for
 from api_gateway.sessions import Sessions
 from api_gateway.testing import Caller, NoProvider
+
+from .gateways import Gateways
 
 URL = "https://www.python.org/"
 FORM = "application/x-www-form-urlencoded"
@@ -155,12 +156,11 @@ def test_the_body_of_who_is_refused_is_not_read(browser: Browser) -> None:
 
 
 def test_on_https_only_the_cookie_counts_that_no_other_host_can_set(
-    alice: Caller, managers: Managers, sessions: Sessions
+    alice: Caller, gateways: Gateways, managers: Managers, sessions: Sessions
 ) -> None:
-    cookie, url = LoginCookie("k" * 32), "https://links.example"
-    http = create_gateway_app(managers, sessions, NoProvider(), cookie, url).test_client(
-        use_cookies=False
-    )
+    url = "https://links.example"
+    app = gateways.over(managers, sessions, NoProvider(), public_url=url)
+    http = app.test_client(use_cookies=False)
     assert Browser(alice, http).send("GET", "/v1/me", {}) == 401
     behind = Browser(alice, http, "__Host-session")
     assert behind.send("GET", "/v1/me", {}) == 200

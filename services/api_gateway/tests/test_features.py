@@ -6,10 +6,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from api_gateway import features
+from api_gateway.app import Managers
 from api_gateway.features import ENDPOINTS, Features
 from api_gateway.policy import policy_of
 from api_gateway.testing import Caller
 from delinkcious.http.app import RestApp
+
+Build = Callable[[Managers], RestApp]
 
 CALLS = {
     "logins": ("GET", "/login/authorized?code=c&state=s"),
@@ -17,6 +20,11 @@ CALLS = {
     "exports": ("GET", "/v1/export"),
     "news_stream": ("GET", "/v1/news/stream"),
 }
+
+
+@pytest.fixture
+def app(build: Build, managers: Managers) -> RestApp:
+    return build(managers)
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from structlog.testing import capture_logs
 from werkzeug.http import http_date
 from werkzeug.test import TestResponse
 
-from api_gateway.app import Managers, create_gateway_app
-from api_gateway.cookies import LoginCookie
+from api_gateway.app import Managers
 from api_gateway.sessions import Sessions
 from api_gateway.testing import Caller, Failing, FixedNews, NoProvider, fields
 from delinkcious.errors import Unavailable
@@ -22,6 +21,8 @@ from delinkcious.http.app import RestApp
 from delinkcious.object_model.links import LinkPage, LinkQuery
 from delinkcious.object_model.news import NewsEvent, NewsEventType
 from delinkcious.object_model.users import Scope
+
+from .gateways import Gateways
 
 Build = Callable[[Managers], RestApp]
 At = Callable[[str], FlaskClient]
@@ -46,11 +47,10 @@ EVENTS = [
 
 
 @pytest.fixture
-def at(managers: Managers, sessions: Sessions) -> At:
+def at(gateways: Gateways, managers: Managers, sessions: Sessions) -> At:
     """Makes clients of a gateway that is known to clients by this URL."""
-    cookie = LoginCookie("k" * 32)
-    return lambda public_url: create_gateway_app(
-        managers, sessions, NoProvider(), cookie, public_url
+    return lambda public_url: gateways.over(
+        managers, sessions, NoProvider(), public_url=public_url
     ).test_client()
 
 

@@ -3,10 +3,11 @@
 import pytest
 from flask.testing import FlaskClient
 
-from api_gateway.app import Managers, create_gateway_app
-from api_gateway.cookies import LoginCookie
+from api_gateway.app import Managers
 from api_gateway.sessions import Sessions
 from api_gateway.testing import Caller, NoProvider
+
+from .gateways import Gateways
 
 SAFE = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -44,7 +45,8 @@ def test_an_answer_is_for_nobody_else_and_may_do_nothing(
         assert OVER_HTTP not in answer.headers
 
 
-def test_on_https_browsers_are_told_to_stay_there(managers: Managers, sessions: Sessions) -> None:
-    cookie = LoginCookie("k" * 32)
-    app = create_gateway_app(managers, sessions, NoProvider(), cookie, "https://links.example")
+def test_on_https_browsers_are_told_to_stay_there(
+    gateways: Gateways, managers: Managers, sessions: Sessions
+) -> None:
+    app = gateways.over(managers, sessions, NoProvider(), public_url="https://links.example")
     assert app.test_client().get("/").headers[OVER_HTTP] == "max-age=31536000"

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from delinkcious.http.openapi import operations
 from delinkcious.object_model.users import Scope
 
+from .gateways import Gateways
 from .world import MARK, PRIVATE, PUBLIC, STATE, Served, World
 
 READ, WRITE = {Scope.LINKS_READ}, {Scope.LINKS_WRITE}
@@ -122,8 +123,8 @@ NAMED_SECRETS = {"getFeedOfNews"}
 
 
 @pytest.fixture(scope="module")
-def served() -> Served:
-    return Served()
+def served(gateways: Gateways) -> Served:
+    return Served(gateways)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 """A small world for what holds of every endpoint: some people, their things, and all kinds of
-tokens. One application serves one world after the other: to make it takes longer than all of that.
+tokens. One application serves one world after the other.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,6 @@ from typing import Any
 from flask import Response
 from flask.testing import FlaskClient
 
-from api_gateway.app import Managers, create_gateway_app
 from api_gateway.cookies import LoginCookie, PendingLogin
 from api_gateway.github import Authorization
 from api_gateway.sessions import Sessions
@@ -28,6 +27,8 @@ from social_graph_service.memory import InMemoryFollowStore
 from user_service.audit import AuditTrail
 from user_service.manager import UserManager
 from user_service.memory import InMemoryUserStore
+
+from .gateways import Gateways
 
 MARK = "xyzzy"
 """What is in everything that nobody but its owner may see."""
@@ -159,28 +160,18 @@ class World:
         return response.headers["Set-Cookie"].partition(";")[0]
 
 
-class _Current:
-    """Passes on to a manager of the world that is served now."""
-
-    def __init__(self, served: "Served", name: str) -> None:
-        self._served, self._name = served, name
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(getattr(self._served.world, self._name), name)
-
-
 class Served:
-    """The application, and the world that it serves now."""
+    """An application, and the world that it serves now."""
 
-    def __init__(self) -> None:
-        self.world = World()
-        managers: Any = {name: _Current(self, name) for name in Managers.__dataclass_fields__}
-        # Nothing is remembered from one world to the next
-        sessions = Sessions(managers["users"], seconds=0, size=1)
-        self.app: RestApp = create_gateway_app(Managers(**managers), sessions, Vouches(), COOKIE)
+    def __init__(self, gateways: Gateways) -> None:
+        self._gateways = gateways
+        self.anew()
         self.http: FlaskClient = self.app.test_client(use_cookies=False)
 
     def anew(self) -> World:
         """Makes another world."""
         self.world = World()
+        # Nothing is remembered from one call to the next
+        sessions = Sessions(self.world.users, seconds=0, size=1)
+        self.app: RestApp = self._gateways.over(self.world, sessions, Vouches())
         return self.world
