@@ -123,6 +123,26 @@ def test_any_text_is_a_url_or_an_invalid_argument(text: str, beginning: str) -> 
     assert wrong in ([], ["url"])
 
 
+COPIED = "|{}^`"
+ESCAPED = str.maketrans({character: f"%{ord(character):02X}" for character in COPIED})
+
+
+@given(
+    st.lists(st.sampled_from([*COPIED, *PIECES]), max_size=12).map("".join),
+    st.sampled_from(["http://b.example/", "http://b.example?", "http://b.example/?a="]),
+)
+def test_a_url_as_browsers_copy_it_is_the_one_that_is_escaped(text: str, beginning: str) -> None:
+    def form(url: str) -> str | None:
+        try:
+            return normalize_url(url)
+        except InvalidArgument:
+            return None
+
+    copied = beginning + text
+    escaped = copied.translate(ESCAPED)
+    assert form(copied) == form(escaped)
+
+
 @pytest.mark.parametrize(
     ("given_tag", "stored"),
     [
