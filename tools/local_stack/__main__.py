@@ -7,7 +7,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,12 +38,12 @@ class WrongSetting(Exception):
     """A variable of the environment has a value that means nothing."""
 
 
-def main() -> int:
-    """Do what the command line says."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments say, or the command line without any."""
     parser = argparse.ArgumentParser(prog="python -m tools.local_stack", description=__doc__)
     commands = {"run": _run, "clean": _clean}
     parser.add_argument("command", nargs="?", choices=list(commands), default="run")
-    command = commands[parser.parse_args().command]
+    command = commands[parser.parse_args(arguments).command]
     os.umask(0o077)
     directory = Path(os.environ.get("DELINKCIOUS_LOCAL_DIR") or ".local").absolute()
     try:
