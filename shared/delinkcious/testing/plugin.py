@@ -33,6 +33,7 @@ from delinkcious.testing.databases import (
     databases,
 )
 from delinkcious.testing.infrastructure import Infrastructure, infrastructure
+from delinkcious.testing.process import end_fork_servers
 
 if TYPE_CHECKING:
     from delinkcious.database import Database
@@ -71,6 +72,11 @@ def pytest_configure() -> None:
             colors=False, exception_formatter=structlog.dev.plain_traceback
         )
         structlog.configure(processors=[*others, plain])
+
+
+def pytest_sessionfinish() -> None:
+    """Ends what has imported services for the tests."""
+    end_fork_servers()
 
 
 @pytest.fixture(scope="session")

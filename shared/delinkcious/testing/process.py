@@ -12,17 +12,31 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Final, Protocol, Self
 
 import orjson
 
+from delinkcious.testing.fork_server import ForkServer
 from delinkcious.testing.lifeline import die_with_parent
 from delinkcious.testing.waiting import free_port, wait_until
 
 HOST = "127.0.0.1"
 _INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONPATH", "COVERAGE_PROCESS_START")
 _STOPPING = 40.0
+
+_servers: Final[dict[str, ForkServer]] = {}
+_servers_lock: Final = Lock()
+
+
+class _Process(Protocol):
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
 
 
 class ServiceProcess:
@@ -41,13 +55,15 @@ class ServiceProcess:
         self.name = f"{module} {role}"
         self.port = int(env.get("PORT") or free_port())
         self.management_port = int(env.get("MANAGEMENT_PORT") or free_port())
-        self._command = [sys.executable, "-m", module, role]
-        self._environment = environment(
-            {"PORT": str(self.port), "MANAGEMENT_PORT": str(self.management_port), **env}
-        )
+        self._module, self._role = module, role
+        self._settings = {
+            "PORT": str(self.port),
+            "MANAGEMENT_PORT": str(self.management_port),
+            **env,
+        }
         self._folder = tempfile.TemporaryDirectory(prefix="delinkcious-process-")
         self._log = log or Path(self._folder.name) / "stderr"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: _Process | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -82,15 +98,7 @@ class ServiceProcess:
         if self.running:
             raise RuntimeError(f"{self.name} runs already")
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for pytest, which stops it in order
-                preexec_fn=die_with_parent(signal.SIGKILL),
-            )
+            self._process = _start(self._module, [self._role], self._settings, log, log)
 
     def readiness(self) -> dict[str, Any]:
         """What it answers on ``/readiness``; empty while it answers nothing."""
@@ -160,7 +168,7 @@ class ServiceProcess:
     def _tail(self) -> str:
         return self.output()[-2000:]
 
-    def _started(self) -> "subprocess.Popen[bytes]":
+    def _started(self) -> _Process:
         if self._process is None:
             raise RuntimeError(f"{self.name} was not started")
         return self._process
@@ -175,19 +183,62 @@ def run_command(
     arguments: Sequence[str] = (),
 ) -> "subprocess.CompletedProcess[str]":
     """Runs a command of a service, such as ``migrate``, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", module, command, *arguments],
-        env=environment({"PORT": str(free_port()), **env}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        preexec_fn=die_with_parent(signal.SIGKILL),
-    )
+    given = [command, *arguments]
+    settings = {"PORT": str(free_port()), **env}
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = _start(module, given, settings, stdout, stderr)
+        try:
+            code = process.wait(timeout)
+        finally:
+            process.kill()
+            process.wait()
+        said = []
+        for file in (stdout, stderr):
+            file.seek(0)
+            said.append(file.read().decode())
+    return subprocess.CompletedProcess([module, *given], code, *said)
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process of the tests: what any program needs, and these settings."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**inherited, "BIND_ADDRESS": HOST, **settings}
+
+
+def end_fork_servers() -> None:
+    """Ends what starts services quickly, and with it what they have started."""
+    while _servers:
+        _, server = _servers.popitem()
+        server.close()
+
+
+def _start(
+    module: str,
+    arguments: Sequence[str],
+    settings: Mapping[str, str],
+    stdout: IO[bytes],
+    stderr: IO[bytes],
+) -> _Process:
+    if _forks(settings):
+        with _servers_lock:
+            server = _servers.get(module) or ForkServer(module, environment({}))
+            _servers[module] = server
+        return server.start(arguments, environment(settings), stdout.fileno(), stderr.fileno())
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        env=environment(settings),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,  # Ctrl-C is for pytest, which stops it in order
+        preexec_fn=die_with_parent(signal.SIGKILL),
+    )
+
+
+def _forks(settings: Mapping[str, str]) -> bool:
+    """Whether a service is started from where it is imported, and not in a new interpreter.
+
+    Interpreters read some settings only when they start, and each is to measure what it covers.
+    """
+    asked = any(name.startswith("PYTHON") for name in settings)
+    return sys.platform == "linux" and not asked and "COVERAGE_PROCESS_START" not in os.environ
