@@ -12,6 +12,8 @@ from delinkcious.testing.program import running_program
 from delinkcious.testing.sockets import has_ended
 from delinkcious.testing.waiting import wait_until
 
+pytestmark = pytest.mark.integration
+
 EACH = 20
 SPARED = "127.0.0.9"
 PROGRAM = dedent("""

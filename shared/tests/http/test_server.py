@@ -88,6 +88,7 @@ PROGRAM = dedent("""
 """)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("host", "number"), [("127.0.0.1", "SIGTERM"), ("0.0.0.0", "SIGINT")])
 def test_it_can_be_reached_once_it_says_so_and_stops_even_when_told_at_that_moment(
     host: str, number: str

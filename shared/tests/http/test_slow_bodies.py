@@ -123,6 +123,7 @@ def answer(connection: socket.socket) -> bytes:
     return said
 
 
+@pytest.mark.integration
 def test_slow_clients_take_no_place_from_others_and_are_cut_off(port: int) -> None:
     slow = [begin(port, "127.0.0.2", expect=expect) for expect in ("", EXPECT)]
     slow += [begin(port, "127.0.0.3")]
@@ -133,6 +134,7 @@ def test_slow_clients_take_no_place_from_others_and_are_cut_off(port: int) -> No
     assert ask(port, "127.0.0.2", "POST", "/notes", '{"text": "again"}') == 200
 
 
+@pytest.mark.integration
 def test_what_takes_long_to_be_worked_on_is_not_cut_off(port: int) -> None:
     with ThreadPoolExecutor(1) as pool:
         worked_on = pool.submit(ask, port, "127.0.0.3", path="/work")
@@ -147,6 +149,7 @@ def _is_past(moment: float) -> bool:
     return monotonic() > moment
 
 
+@pytest.mark.integration
 def test_who_sends_steadily_is_waited_for(port: int) -> None:
     body = b'{"text": "' + b"x" * (5 * PIECE) + b'"}'
     head = "POST /notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: "
@@ -161,6 +164,7 @@ def test_who_sends_steadily_is_waited_for(port: int) -> None:
         assert b"200 OK" in answer(connection)
 
 
+@pytest.mark.integration
 def test_many_connections_on_which_nothing_is_said_keep_nobody_out(port: int) -> None:
     with ExitStack() as opened:
         for _ in range(200):  # more than it was given; Granian asks for all there are
@@ -175,6 +179,7 @@ def status_of(port: int, head: str) -> str:
         return connection.recv(4096).decode().split()[1]
 
 
+@pytest.mark.integration
 def test_what_comes_before_a_body_is_limited(port: int) -> None:
     assert status_of(port, f"GET /?{'x' * 30_000} HTTP/1.1\r\nHost: a\r\n\r\n") == "200"
     assert status_of(port, f"GET /?{'x' * 70_000} HTTP/1.1\r\nHost: a\r\n\r\n") == "414"

@@ -21,6 +21,8 @@ from delinkcious.testing.process import HOST, ServiceProcess
 from delinkcious.testing.waiting import wait_until
 from delinkcious.tls import tls
 
+pytestmark = pytest.mark.integration
+
 PEER = "link-manager"
 PATIENT = Policy(connect_timeout=10, timeout=10)
 ONCE = replace(PATIENT, attempts=1, breaker_failures=1000)

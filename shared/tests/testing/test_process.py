@@ -9,6 +9,8 @@ import pytest
 from delinkcious.testing.process import ServiceProcess, run_command
 from delinkcious.testing.waiting import wait_until
 
+pytestmark = pytest.mark.integration
+
 PROBE = """
 import pathlib
 from typing import ClassVar

@@ -16,6 +16,8 @@ import requests
 
 from tools.tests.identity_provider.running import CLIENT_ID, CLIENT_SECRET, RunningProvider
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "tools.identity_provider", "serve"]
 
