@@ -179,7 +179,7 @@ def test_a_file_may_change_within_one_tick_of_the_clock(live: Live[Settings], fi
         ("pause: .nan", "pause: "),
         ("{", "it is not YAML"),
         ("\xff\x00", "it is not YAML"),
-        ("[" * 3_000, "it is not YAML"),
+        ("[" * 1_000, "it is not YAML"),
         ("a: 2001-99-99", "it is not YAML"),
         ("!!python/object/apply:os.system ['true']", "it is not YAML"),
         ("3", "it must map the names of settings to values"),
