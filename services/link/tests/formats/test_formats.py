@@ -165,7 +165,7 @@ HOSTILE = [
 ]
 
 
-HOSTILE_SIZE = 60 * settings().max_examples**2
+HOSTILE_SIZE = 60 * settings().max_examples ** 2
 """As thorough as the tests with examples are to be: what is looked for grows with the square."""
 
 
