@@ -5,7 +5,7 @@ it is read: who calls, what the token is good for, and what a browser may do wit
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g
 
 from api_gateway import csrf
 from api_gateway.base_url import is_secure
@@ -14,6 +14,7 @@ from api_gateway.policy import Policy, Who, policy_of
 from api_gateway.sessions import Sessions
 from delinkcious.errors import PermissionDenied, Unauthenticated
 from delinkcious.http import observe, problems
+from delinkcious.http.rest_app import RestApp
 
 ACCESS_TOKEN_HEADER: Final = "Access-Token"
 
@@ -36,7 +37,7 @@ class InsufficientScope(PermissionDenied):
 
 
 def install(
-    app: Flask, sessions: Sessions, public_url: str = "", count: Count | None = None
+    app: RestApp, sessions: Sessions, public_url: str = "", count: Count | None = None
 ) -> None:
     """Authenticates every request that matches a route; to be called when all routes are there.
 
@@ -49,7 +50,7 @@ def install(
     """
     policies = _policies(app)
 
-    def authenticate() -> None:
+    def authenticate(request: Request) -> None:
         rule, environ = request.url_rule, request.environ
         method = environ["REQUEST_METHOD"]
         if rule is None or method == "OPTIONS":
@@ -60,12 +61,13 @@ def install(
         token = _shown(environ)
         by_cookie = token is None
         if token is None:
-            token = _kept(public_url) if policy.cookie else _nothing()
+            token = _kept(request, public_url) if policy.cookie else _nothing()
         try:
             identity = sessions.identify(token)
         except Unauthenticated as error:
             raise InvalidToken(error.detail) from None
-        g.token, g.identity = token, identity
+        kept = g._get_current_object()
+        kept.token, kept.identity = token, identity
         observe.name_caller(environ, identity.username)
         if count is not None:
             count(environ, identity.username, token)
@@ -74,7 +76,7 @@ def install(
         if identity.scopes is not None and policy.missing(identity):
             raise InsufficientScope(policy.scopes)
 
-    app.before_request(authenticate)
+    app.add_gate(authenticate)
     app.register_error_handler(InvalidToken, _invalid_token)
     app.register_error_handler(InsufficientScope, _insufficient_scope)
 
@@ -102,7 +104,7 @@ def _shown(environ: Mapping[str, str]) -> str | None:
     return environ.get("HTTP_ACCESS_TOKEN") or None
 
 
-def _kept(public_url: str) -> str:
+def _kept(request: Request, public_url: str) -> str:
     """Returns the token in the session cookie."""
     return request.cookies.get(session_cookie(secure=is_secure(public_url))) or _nothing()
 

@@ -15,13 +15,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import limits as library
-from flask import Flask, current_app, g, request
+from flask import Request, current_app, g, request
 from limits import RateLimitItem
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from api_gateway.client_address import site_in
 from api_gateway.limits_leases import Lease, Leases, Spent
 from delinkcious.errors import ResourceExhausted
+from delinkcious.http.rest_app import RestApp
 from delinkcious.live import LiveModel
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def count_check(username: str) -> None:
         limiter.count(request.environ, Kind.CHECKS, username)
 
 
-def install(app: Flask, limiter: Limiter) -> None:
+def install(app: RestApp, limiter: Limiter) -> None:
     """Limits addresses and what is dear, and tells in every answer what is left; to be called when
     all routes are there, and before authentication is installed: what guesses at tokens is limited
     by this alone. Authentication counts users and tokens, as it gets to know them.
@@ -173,12 +174,12 @@ def install(app: Flask, limiter: Limiter) -> None:
 
         return answer(environ, start)
 
-    def refuse() -> None:
+    def refuse(request: Request) -> None:
         if error := request.environ.get(_REFUSED):
             raise error
 
     app.extensions[_SPENT] = limiter
-    app.before_request(refuse)
+    app.add_gate(refuse)
     app.wsgi_app = respond  # type: ignore[method-assign]
 
 

@@ -5,75 +5,32 @@
 3. problems: every error into a problem document
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from apiflask import APIFlask
-from flask import Flask, Request, Response, request
-from flask.json.provider import JSONProvider
-from flask.sessions import NullSession, SessionInterface
-from werkzeug.routing import Rule
+from flask import Response, request
 
 from delinkcious.auth import MutualAuth
 from delinkcious.callers import NOBODY, Callers
 from delinkcious.http import callers, observe, openapi, paths, problems
+from delinkcious.http.rest_app import RestApp
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+__all__ = [
+    "MAX_BODY_BYTES",
+    "RestApp",
+    "create_app",
+    "json_response",
+    "no_content",
+    "stream_response",
+]
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 
 _DOCUMENT: Final = "/openapi.json"
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class _Orjson(JSONProvider):
-    def dumps(self, obj: Any, **_options: Any) -> str:
-        return orjson.dumps(obj).decode()
-
-    def loads(self, s: str | bytes, **_options: Any) -> Any:
-        return orjson.loads(s)
-
-
-class _NoSession(SessionInterface):
-    """Flask's own session is never used: a login is a token, in a cookie or not."""
-
-    _none: Final = NullSession()
-
-    def open_session(self, _app: Flask, _request: Request) -> NullSession:
-        return self._none
-
-    def is_null_session(self, _session: object) -> bool:
-        return True
-
-
-class _Rule(Rule):
-    """A route that learns to build URLs when it is first asked for one.
-
-    Werkzeug compiles two functions for that with each route, which is most of the time that an
-    application takes to be made; nothing of ours asks.
-    """
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        compiled = cache(super()._compile_builder)
-
-        def build(rule: Rule, **values: Any) -> tuple[str, str]:
-            return compiled(append_unknown)(rule, **values)
-
-        return build
-
-
-class RestApp(APIFlask):
-    """A Flask application that documents itself as OpenAPI 3.1."""
-
-    json_provider_class = _Orjson
-    session_interface = _NoSession()
-    url_rule_class = _Rule
-
-    def ensure_sync(self, func: F) -> F:
-        """Returns the function: none of ours is async, and asking each time takes 1 µs."""
-        return func
 
 
 def create_app(
@@ -98,7 +55,7 @@ def create_app(
         docs_path=None,
         spec_path=_DOCUMENT if auth is None else None,  # it names what there is to attack
         json_errors=False,
-        static_folder=None,  # type: ignore[arg-type]  # or it has a route for files, with no policy
+        static_folder=None,  # or it has a route for files, with no policy
     )
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
@@ -125,10 +82,24 @@ def create_app(
 def json_response(content: Any, status: int = 200, **headers: str) -> Response:
     """Returns a JSON response; ``bytes`` are taken to be JSON already."""
     body = content if isinstance(content, bytes) else orjson.dumps(content)
-    response = Response(body, status, content_type="application/json")
+    response = _Whole(body, status, content_type="application/json")
     if headers:
         response.headers.update(headers)
     return response
+
+
+class _Whole(Response):
+    """A response whose body is there, as one piece, with a type and a length.
+
+    Nothing of it depends on the request, save that HEAD gets no body; Werkzeug goes through the
+    headers twice to find out, and wraps the body (10 µs).
+    """
+
+    def get_wsgi_response(
+        self, environ: "WSGIEnvironment"
+    ) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        body = () if environ["REQUEST_METHOD"] == "HEAD" else self.response
+        return body, self.status, self.headers.to_wsgi_list()  # type: ignore[return-value]
 
 
 class _Begun:

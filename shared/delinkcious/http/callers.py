@@ -6,12 +6,13 @@ The check runs before anything of the request is read. An endpoint that the serv
 
 from typing import Any, Final
 
-from flask import Flask, g, request
+from flask import Request
 
 from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth, Refusal
 from delinkcious.callers import Callers
 from delinkcious.errors import PermissionDenied, Unauthenticated
 from delinkcious.http import observe, openapi
+from delinkcious.http.rest_app import RestApp
 
 _HEADER: Final = f"HTTP_{CALLER_TOKEN_HEADER.upper().replace('-', '_')}"
 
@@ -35,10 +36,10 @@ def describe(document: Any) -> Any:
     return openapi.complete(document)
 
 
-def install(app: Flask, auth: MutualAuth, allowed: Callers) -> None:
+def install(app: RestApp, auth: MutualAuth, allowed: Callers) -> None:
     """Checks the caller of every request that matches a route."""
 
-    def check() -> None:
+    def check(request: Request) -> None:
         rule, environ = request.url_rule, request.environ
         if rule is None:
             return
@@ -50,10 +51,9 @@ def install(app: Flask, auth: MutualAuth, allowed: Callers) -> None:
             raise Unauthenticated(
                 f"The header {CALLER_TOKEN_HEADER} is missing, or its token is not known here."
             )
-        g.caller = caller
         observe.name_caller(environ, caller)
         if auth.enabled and caller not in allowed.get(call, ()):
             auth.refuse(Refusal(call, caller, environ.get("REMOTE_ADDR", "")))
             raise PermissionDenied(f"{caller} may not call this.")
 
-    app.before_request(check)
+    app.add_gate(check)

@@ -13,11 +13,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from flask import Flask, request
+from flask import Request
 from opentelemetry.trace import Status, StatusCode
 
 from delinkcious import tracing
 from delinkcious.errors import DelinkciousError
+from delinkcious.http.rest_app import RestApp
 from delinkcious.metrics import SERVER_DURATION, Children
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _STREAM: Final = "delinkcious.stream"
 _durations: Final = Children(SERVER_DURATION)
 
 
-def install(app: Flask) -> None:
+def install(app: RestApp) -> None:
     """Observes every request; to be the first middleware, so that nothing escapes it.
 
     Where the request enters the application, and not in Flask's hooks: each of those, and each look
@@ -79,11 +80,11 @@ def install(app: Flask) -> None:
         finally:
             tracing.detach(token)
 
-    app.before_request(_name_route)
+    app.add_gate(_name_route)
     app.wsgi_app = observed  # type: ignore[method-assign]
 
 
-def _name_route() -> None:
+def _name_route(request: Request) -> None:
     if rule := request.url_rule:
         request.environ[_ROUTE] = rule.rule
 
@@ -91,6 +92,12 @@ def _name_route() -> None:
 def name_caller(environ: "WSGIEnvironment", caller: str) -> None:
     """Says who makes a request, for its log line."""
     environ[_CALLER] = caller
+
+
+def caller_of(environ: "WSGIEnvironment") -> str:
+    """Returns who makes a request; empty until that is known."""
+    caller: str = environ.get(_CALLER, "")
+    return caller
 
 
 def expect_stream(environ: "WSGIEnvironment") -> None:
@@ -169,7 +176,7 @@ def _record(
         route=route,
         status=status,
         duration_ms=round(duration * 1000, 2),
-        caller=environ.get(_CALLER, ""),
+        caller=caller_of(environ),
         **more,
     )
     if span.is_recording():

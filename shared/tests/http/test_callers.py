@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from flask import Response, g
+from flask import Response, request
 from flask.testing import FlaskClient
 from pydantic import BaseModel
 
 from delinkcious.auth import CALLER_TOKEN_HEADER, MutualAuth, Refusal
+from delinkcious.http import observe
 from delinkcious.http.app import RestApp, create_app, json_response
 from delinkcious.http.decode import JSON, reads
 from delinkcious.http.openapi import operations
@@ -29,7 +30,7 @@ def make_app(auth: MutualAuth) -> RestApp:
 
     @app.get("/notes")
     def read() -> Response:
-        return json_response({"caller": g.caller})
+        return json_response({"caller": observe.caller_of(request.environ)})
 
     @app.get("/notes/<id:number>")
     def read_one(number: int) -> Response:
