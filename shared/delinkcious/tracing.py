@@ -7,6 +7,7 @@ no more than its ids (OpenTelemetry's own rule for unsampled spans).
 
 import logging
 import os
+import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON, Sampler
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
@@ -56,7 +65,33 @@ for _name in _SAY_WHAT_CLIENTS_SEND:
     # A line for each entry that makes no sense, in the client's words: anybody could fill our logs.
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 _LAST_SPANS: Final = 1.0
+_TRACEPARENT: Final = re.compile("00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _ROUTING_KEY: Final = otel_context.create_key("delinkcious-routing-headers")
+
+
+class _Ids(NonRecordingSpan):
+    """A span that nobody records, of which only the ids count: in hexadecimal, as they are logged
+    and sent. OpenTelemetry's numbers are made for those who ask.
+
+    It has no trace state; spans with one are OpenTelemetry's own.
+    """
+
+    def __init__(self, trace_id: str, span_id: str, flags: str = "00", *, remote: bool) -> None:
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self._flags = flags
+        self._remote = remote
+
+    def get_span_context(self) -> SpanContext:
+        flags = TraceFlags(int(self._flags, 16))
+        return SpanContext(int(self.trace_id, 16), int(self.span_id, 16), self._remote, flags)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.trace_id!r}, {self.span_id!r})"
+
+    def traceparent(self) -> str:
+        """Returns the header that carries the ids (W3C Trace Context, section 3.2)."""
+        return f"00-{self.trace_id}-{self.span_id}-{self._flags}"
 
 
 class _Tracing:
@@ -114,7 +149,7 @@ def propagated_headers() -> tuple[str, ...]:
 
 def extract(headers: Mapping[str, str]) -> Context:
     """Returns the context that a caller sent along; header names are in lower case."""
-    context = _TRACE_CONTEXT.extract(headers)
+    context = _extract_ids(headers)
     if "baggage" in headers:
         context = _BAGGAGE.extract(headers, context)
     routing = {
@@ -125,6 +160,19 @@ def extract(headers: Mapping[str, str]) -> Context:
     return otel_context.set_value(_ROUTING_KEY, routing, context) if routing else context
 
 
+def _extract_ids(headers: Mapping[str, str]) -> Context:
+    """Returns the context with the caller's span. What we send ourselves has one form, which is
+    read here in a fifth of the time; OpenTelemetry reads every other one.
+    """
+    header = headers.get("traceparent")
+    if header is None:
+        return Context()
+    usual = _TRACEPARENT.fullmatch(header)
+    if usual is None or "tracestate" in headers:
+        return _TRACE_CONTEXT.extract(headers)
+    return trace.set_span_in_context(_Ids(*usual.groups(), remote=True), Context())
+
+
 def _can_be_sent(value: str) -> bool:
     """Not every transport takes what HTTP servers let through."""
     return value.isascii() and value.isprintable()
@@ -133,9 +181,14 @@ def _can_be_sent(value: str) -> bool:
 def inject() -> dict[str, str]:
     """Returns the headers that carry the current context, with names in lower case."""
     headers: dict[str, str] = {}
-    _TRACE_CONTEXT.inject(headers)
-    _BAGGAGE.inject(headers)
-    routing = otel_context.get_value(_ROUTING_KEY)
+    context = otel_context.get_current()
+    span = trace.get_current_span(context)
+    if isinstance(span, _Ids):
+        headers["traceparent"] = span.traceparent()
+    else:
+        _TRACE_CONTEXT.inject(headers, context)
+    _BAGGAGE.inject(headers, context)
+    routing = otel_context.get_value(_ROUTING_KEY, context)
     if isinstance(routing, dict):
         headers.update(routing)
     return headers
@@ -155,15 +208,19 @@ def start_span(
 
 
 def _unrecorded(context: Context | None) -> Span:
-    """Returns what OpenTelemetry would make of a span that is not sampled, in a third of the time:
+    """Returns what OpenTelemetry would make of a span that is not sampled, in a fifth of the time:
     nobody looks at its name or attributes, only at its ids.
     """
-    parent = trace.get_current_span(context).get_span_context()
-    trace_id = parent.trace_id if parent.is_valid else _IDS.generate_trace_id()
-    ids = SpanContext(
-        trace_id, _IDS.generate_span_id(), is_remote=False, trace_state=parent.trace_state
+    span = trace.get_current_span(context)
+    span_id = _IDS.generate_span_id()
+    if isinstance(span, _Ids):
+        return _Ids(span.trace_id, f"{span_id:016x}", remote=False)
+    parent = span.get_span_context()
+    if not parent.is_valid:
+        return _Ids(f"{_IDS.generate_trace_id():032x}", f"{span_id:016x}", remote=False)
+    return NonRecordingSpan(
+        SpanContext(parent.trace_id, span_id, is_remote=False, trace_state=parent.trace_state)
     )
-    return NonRecordingSpan(ids)
 
 
 def attach(span: Span, context: Context | None = None) -> object:
@@ -219,7 +276,10 @@ def _record(span: Span, error: Exception) -> None:
 
 def current_ids() -> tuple[str, str] | None:
     """Returns the current trace id and span id in hexadecimal, or None outside a span."""
-    current = trace.get_current_span().get_span_context()
+    span = trace.get_current_span()
+    if isinstance(span, _Ids):
+        return span.trace_id, span.span_id
+    current = span.get_span_context()
     if not current.is_valid:
         return None
     return format(current.trace_id, "032x"), format(current.span_id, "016x")

@@ -3,8 +3,12 @@
 import re
 
 import pytest
-from opentelemetry import baggage
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import baggage, trace
+from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from delinkcious import tracing
 
@@ -56,6 +60,36 @@ def test_nobody_writes_our_logs_with_headers_that_make_no_sense(
     )
     tracing.extract({"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "tracestate": "a=1,a=2,b"})
     assert caplog.records == []
+
+
+@given(
+    version=st.sampled_from(["00", "01", "ff", "0"]),
+    trace_id=st.sampled_from([TRACE, "0" * 32, TRACE.upper(), TRACE[1:], "f" * 32]),
+    span_id=st.sampled_from([PARENT, "0" * 16, PARENT[1:]]),
+    flags=st.sampled_from(["00", "01", "ff", "1", "02-more", "01\n", "01 "]),
+    state=st.sampled_from([None, "vendor=1", "wrong", ""]),
+)
+def test_ids_are_read_and_sent_as_opentelemetry_does(
+    version: str, trace_id: str, span_id: str, flags: str, state: str | None
+) -> None:
+    """Those in the usual form are read and written by ourselves."""
+    headers = {"traceparent": f"{version}-{trace_id}-{span_id}-{flags}"}
+    headers |= {} if state is None else {"tracestate": state}
+    theirs = TraceContextTextMapPropagator()
+    ours, expected = tracing.extract(headers), theirs.extract(headers)
+    assert ids_in(ours) == ids_in(expected)
+    sent: dict[str, str] = {}
+    theirs.inject(sent, expected)
+    token = otel_context.attach(ours)
+    try:
+        assert tracing.inject() == sent
+    finally:
+        otel_context.detach(token)
+
+
+def ids_in(context: tracing.Context) -> trace.SpanContext:
+    """Returns the ids of the span of a context, its flags and its state."""
+    return trace.get_current_span(context).get_span_context()
 
 
 def test_baggage_goes_along() -> None:
