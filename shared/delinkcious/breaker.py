@@ -5,9 +5,9 @@ client's business, and so are retries.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pybreaker
 import structlog
@@ -30,6 +30,23 @@ class _Listener(pybreaker.CircuitBreakerListener):
         logger.warning("circuit_breaker", peer=self._peer, now=new_state.name)
 
 
+class _Calm(AbstractContextManager[None]):
+    """Guards attempts while all is well: any number at once, for it keeps nothing of them."""
+
+    def __init__(self, breaker: "Breaker") -> None:
+        self._breaker = breaker
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _kind: object, error: BaseException | None, _traceback: object
+    ) -> Literal[False]:
+        if error is not None:
+            self._breaker.count(error)
+        return False
+
+
 class Breaker:
     """Counts the failures of one peer. Safe to share between threads, and for asyncio.
 
@@ -46,6 +63,7 @@ class Breaker:
         self._on = on
         self._seconds = seconds
         self._trial = Lock()
+        self._calm = _Calm(self)
         self._breaker = pybreaker.CircuitBreaker(
             fail_max=failures,
             reset_timeout=seconds,
@@ -54,8 +72,7 @@ class Breaker:
             throw_new_error_on_trip=False,
         )
 
-    @contextmanager
-    def guard(self) -> Iterator[None]:
+    def guard(self) -> AbstractContextManager[None]:
         """Runs one attempt at a call.
 
         Raises:
@@ -63,12 +80,11 @@ class Breaker:
         """
         if self._breaker.fail_counter == 0 and self._breaker.current_state == _CLOSED:
             # The usual case: a success would change nothing, so pybreaker need not know of it.
-            try:
-                yield
-            except self._on as failure:
-                self._count(failure)
-                raise
-            return
+            return self._calm
+        return self._asking()
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
         # Once open, pybreaker lets everybody try at once, and a peer that hangs would hold us all.
         one_at_a_time = self._breaker.current_state != _CLOSED
         if one_at_a_time and not self._trial.acquire(blocking=False):
@@ -83,8 +99,12 @@ class Breaker:
             if one_at_a_time:
                 self._trial.release()
 
-    def _count(self, failure: Exception) -> None:
-        """Counts a failure; unless others have opened the breaker since that call began."""
+    def count(self, failure: BaseException) -> None:
+        """Counts a failure, if it is one; unless others have opened the breaker since that call
+        began.
+        """
+        if not isinstance(failure, self._on):
+            return
         with suppress(*self._on, pybreaker.CircuitBreakerError), self._breaker.calling():
             raise failure
 

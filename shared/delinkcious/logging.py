@@ -9,7 +9,8 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -60,14 +61,28 @@ def _of_access(names: tuple[str, ...]) -> bool:
     return _ACCESS.issuperset(names)
 
 
-def add_trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Adds the ids of the current span."""
-    if ids := tracing.current_ids():
-        event["trace_id"], event["span_id"] = ids
+def context_of(identity: Mapping[str, str]) -> Processor:
+    """Returns what adds the level, the time, who says it, and the ids of the current span."""
+
+    def add_context(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        event["level"] = method
+        event["timestamp"] = datetime.now(UTC).replace(tzinfo=None).isoformat() + "Z"
+        event.update(identity)
+        if ids := tracing.current_ids():
+            event["trace_id"], event["span_id"] = ids
+        return event
+
+    return add_context
+
+
+def add_traceback(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Adds the traceback of an error, if one is given."""
+    if "exc_info" in event:
+        return structlog.processors.format_exc_info(logger, method, event)
     return event
 
 
-def _dumps(event: EventDict, **_options: Any) -> bytes:
+def render(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
     """Renders a line. That of a request is made of words of ours alone, and there is one for each
     request, so it is not searched for secrets.
     """
@@ -97,26 +112,10 @@ def configure(service: str, level: str = "INFO", role: str = "") -> None:
     own defaults.
     """
     identity = {"service": service, "role": role} if role else {"service": service}
-
-    def add_identity(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        event.update(identity)
-        return event
-
-    shared: Sequence[Processor] = (
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        add_identity,
-        add_trace_ids,
-        redact,
-        structlog.processors.format_exc_info,
-    )
+    shared: Sequence[Processor] = (context_of(identity), redact, add_traceback)
     writer = _renewed_writer()
     structlog.configure(
-        processors=[
-            drop_below_level,
-            *shared,
-            structlog.processors.JSONRenderer(serializer=_dumps),
-        ],
+        processors=[drop_below_level, *shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
@@ -160,9 +159,7 @@ def _route_standard_logging(shared: Sequence[Processor]) -> None:
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(
-                    serializer=lambda *a, **k: _dumps(*a, **k).decode()
-                ),
+                lambda *line: render(*line).decode(),
             ],
         )
     )

@@ -18,7 +18,7 @@ from functools import lru_cache
 from io import BytesIO
 from time import perf_counter
 from typing import Any, Final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus
 
 import orjson
 import pycurl
@@ -106,14 +106,24 @@ class _Line(threading.local):
     def __init__(self, policy: Policy, route: Route) -> None:
         self.sent = False
         self._repeatable = True
+        self._method = ""
+        self._has_body = False
         self._route = route
         self._material = route.material
         self._curl = curl = route.handle(policy)
         curl.setopt(pycurl.TIMEOUT_MS, int(policy.timeout * 1000))
         curl.setopt(pycurl.MAXFILESIZE, _MAX_RESPONSE_BYTES)
 
-    def begin(self, *, repeatable: bool) -> pycurl.Curl:
+    def begin(self, method: str, body: bytes | None, *, repeatable: bool) -> pycurl.Curl:
         """Returns the handle, for one call."""
+        if body is not None:
+            self._curl.setopt(pycurl.POSTFIELDS, body)
+        elif self._has_body:
+            self._curl.setopt(pycurl.HTTPGET, 1)
+        self._has_body = body is not None
+        if method != self._method:
+            self._method = method
+            self._curl.setopt(pycurl.CUSTOMREQUEST, method)
         if self._route.material is not self._material:
             self._material = self._route.secure(self._curl)
         if repeatable != self._repeatable:
@@ -279,16 +289,11 @@ class HttpClient:
         self, method: str, url: str, body: bytes | None, repeatable: bool
     ) -> tuple[int, bytes, str]:
         line = self._line
-        handle = line.begin(repeatable=repeatable)
+        handle = line.begin(method, body, repeatable=repeatable)
         answer = BytesIO()
         handle.setopt(pycurl.URL, url)
         handle.setopt(pycurl.WRITEDATA, answer)
         handle.setopt(pycurl.HTTPHEADER, self._headers(None if body is None else _JSON))
-        if body is None:
-            handle.setopt(pycurl.HTTPGET, 1)
-        else:
-            handle.setopt(pycurl.POSTFIELDS, body)
-        handle.setopt(pycurl.CUSTOMREQUEST, method)
         started = perf_counter()
         status = 0
         try:
@@ -374,9 +379,14 @@ def _whole(transfer: Transfer, answer: bytes) -> bytes:
 
 
 def _encode(query: Mapping[str, Any]) -> str:
-    given = {name: value for name, value in query.items() if value is not None}
-    encoded = urlencode(given, doseq=True, quote_via=_quote)
-    return f"?{encoded}" if encoded else ""
+    """Returns parameters as they stand in a URL; the names are ours, and need no quoting."""
+    pairs = []
+    for name, value in query.items():
+        if isinstance(value, list | tuple):
+            pairs += [f"{name}={_quote(str(part))}" for part in value]
+        elif value is not None:
+            pairs.append(f"{name}={_quote(str(value))}")
+    return f"?{'&'.join(pairs)}" if pairs else ""
 
 
 def _problem(answer: bytes, content_type: str) -> dict[str, Any] | None:

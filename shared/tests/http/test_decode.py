@@ -3,7 +3,7 @@
 from enum import StrEnum
 from io import BytesIO
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import orjson
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter, ValidationError
 
 from delinkcious.http.app import MAX_BODY_BYTES, create_app, json_response
-from delinkcious.http.decode import ANY, JSON, QUERY, reads, to_invalid_argument
+from delinkcious.http.decode import ANY, JSON, QUERY, parse, reads, to_invalid_argument
 from delinkcious.schemas.common import Paging, Text
 
 FORM = "application/x-www-form-urlencoded"
@@ -315,6 +315,12 @@ def test_no_bytes_are_a_fault_of_ours(body: bytes, content_type: str) -> None:
 def test_no_query_is_a_fault_of_ours(query: list[tuple[str, str]]) -> None:
     text = urlencode(query, errors="surrogatepass")
     assert CLIENT.get("/query?" + text).status_code in {200, 400}
+
+
+@given(query=st.text(st.sampled_from("ab=&;+%2F\xe9 \0"), max_size=20).map(str.encode))
+def test_a_query_is_parsed_as_the_standard_library_does(query: bytes) -> None:
+    expected = parse_qs(query.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
+    assert parse(query) == expected
 
 
 @given(query=st.binary(max_size=50))
