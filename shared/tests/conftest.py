@@ -13,6 +13,7 @@ from delinkcious import tracing
 from delinkcious.messaging import Broker
 from delinkcious.testing.addresses import NatsAddress
 from delinkcious.testing.embedded import EmbeddedNats, EmbeddedPostgres
+from delinkcious.testing.measured import measured
 from delinkcious.testing.running import RunningServer, running
 from delinkcious.testing.scratch import scratch_folder
 from delinkcious.testing.spans import collected_spans
@@ -72,7 +73,7 @@ def counted() -> Callable[..., float]:
     """Reads how much a counter has grown since the test began."""
 
     def value(name: str, labels: dict[str, str]) -> float:
-        return REGISTRY.get_sample_value(name, labels) or 0
+        return measured(name, **labels) or 0
 
     before = {
         (sample.name, *sorted(sample.labels.items())): sample.value

@@ -4,11 +4,11 @@ from contextlib import suppress
 from threading import Barrier, Thread
 
 import pytest
-from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from delinkcious.breaker import Breaker
 from delinkcious.errors import NotFound, Unavailable
+from delinkcious.testing.measured import measured
 from delinkcious.testing.waiting import wait_until
 
 
@@ -27,7 +27,7 @@ def fail(breaker: Breaker) -> None:
 
 
 def is_open() -> bool:
-    return REGISTRY.get_sample_value("delinkcious_circuit_breaker_open", {"peer": "peer"}) == 1
+    return measured("delinkcious_circuit_breaker_open", peer="peer") == 1
 
 
 def closes(breaker: Breaker) -> bool:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import redis
 from limits import RateLimitItem
-from prometheus_client import REGISTRY
 
 from api_gateway.limits import rate
 from api_gateway.limits_counters import Counters, CountersAway, redis_storage
@@ -13,6 +12,7 @@ from api_gateway.limits_leases import Leases, Spent
 from delinkcious.redis import RedisAddress
 from delinkcious.testing.addresses import RedisAddress as Server
 from delinkcious.testing.embedded import EmbeddedRedis
+from delinkcious.testing.measured import measured
 from delinkcious.testing.running import running
 from delinkcious.testing.waiting import free_port, wait_until
 from tools.local_stack.layout import API_GATEWAY
@@ -96,7 +96,7 @@ def _spends(leases: Leases, limit: RateLimitItem) -> bool:
 
 
 def _is_open() -> bool:
-    return REGISTRY.get_sample_value("delinkcious_rate_limits_open") == 1
+    return measured("delinkcious_rate_limits_open") == 1
 
 
 @pytest.mark.integration

@@ -6,12 +6,12 @@ from threading import Event, Thread
 
 import pytest
 from limits import RateLimitItem
-from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from api_gateway.limits import rate
 from api_gateway.limits_counters import CountersAway, Grant
 from api_gateway.limits_leases import Leases, Spent
+from delinkcious.testing.measured import measured
 from delinkcious.testing.waiting import wait_until
 
 LARGE = rate("1000/minute")
@@ -167,7 +167,7 @@ def test_nobody_waits_for_more_while_there_is_some(
 
 
 def is_open() -> bool:
-    return REGISTRY.get_sample_value("delinkcious_rate_limits_open") == 1
+    return measured("delinkcious_rate_limits_open") == 1
 
 
 @pytest.fixture(params=[LARGE, SMALL], ids=["leased", "exact"])

@@ -1,9 +1,9 @@
 """What is told of a check, and what is not."""
 
 import pytest
-from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from delinkcious.testing.measured import measured
 from link_checker.domain import Finding, Outcome
 from link_checker.memory import InMemoryChecker
 from link_checker.observed import ObservedChecker
@@ -47,7 +47,7 @@ def test_titles_are_counted_but_not_told(
 ) -> None:
     def counted() -> list[float]:
         metric = "delinkcious_link_titles_total"
-        return [REGISTRY.get_sample_value(metric, {"found": x}) or 0 for x in ("yes", "no")]
+        return [measured(metric, found=x) or 0 for x in ("yes", "no")]
 
     before = counted()
     with capture_logs() as lines:
@@ -59,10 +59,9 @@ def test_titles_are_counted_but_not_told(
 @pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.TIMEOUT])
 def test_checks_are_counted_by_outcome_and_timed(outcome: Outcome) -> None:
     def counted() -> tuple[float, float]:
-        labels = {"outcome": outcome.value}
         return (
-            REGISTRY.get_sample_value("delinkcious_link_checks_total", labels) or 0,
-            REGISTRY.get_sample_value("delinkcious_link_check_seconds_count") or 0,
+            measured("delinkcious_link_checks_total", outcome=outcome.value) or 0,
+            measured("delinkcious_link_check_seconds_count") or 0,
         )
 
     before = counted()

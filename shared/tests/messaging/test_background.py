@@ -11,7 +11,6 @@ from time import monotonic
 import pytest
 from nats.js.api import ConsumerConfig
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from delinkcious import tracing
@@ -20,6 +19,7 @@ from delinkcious.messaging import Broker, Event
 from delinkcious.messaging.background import BackgroundBroker, EventSource, SoonPublisher
 from delinkcious.testing.addresses import NatsAddress
 from delinkcious.testing.embedded import LOOPBACK
+from delinkcious.testing.measured import measured
 from delinkcious.testing.messaging import InMemoryBackgroundBroker
 from delinkcious.testing.running import RunningServer
 from delinkcious.testing.waiting import free_port, wait_until
@@ -36,8 +36,8 @@ def background(port: int, *, buffer: int = 1000) -> BackgroundBroker:
 
 
 def dropped(reason: str) -> float:
-    labels = {"type": SUBJECT, "reason": reason}
-    return REGISTRY.get_sample_value("delinkcious_background_events_dropped_total", labels) or 0
+    name = "delinkcious_background_events_dropped_total"
+    return measured(name, type=SUBJECT, reason=reason) or 0
 
 
 def stored(port: int) -> int:

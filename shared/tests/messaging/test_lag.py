@@ -5,12 +5,12 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
-from prometheus_client import REGISTRY
 
 from delinkcious.messaging import Broker, Consumer, Event, MalformedEvent, Publisher
 from delinkcious.messaging.lag import Lag
 from delinkcious.messaging.replay import DeadLetters, Selection
 from delinkcious.messaging.streams import LINKS
+from delinkcious.testing.measured import measured
 from delinkcious.testing.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -19,7 +19,7 @@ Running = Callable[..., AbstractAsyncContextManager[Consumer]]
 
 
 def gauge(name: str, **labels: str) -> float | None:
-    return REGISTRY.get_sample_value(f"delinkcious_{name}", {"consumer": "test", **labels})
+    return measured(f"delinkcious_{name}", consumer="test", **labels)
 
 
 def events(count: int) -> list[Event]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from prometheus_client import REGISTRY
 from psycopg_pool import AsyncConnectionPool
 
 from delinkcious import outbox
 from delinkcious.outbox import Entry, Relay
 from delinkcious.outbox.upkeep import Upkeep
+from delinkcious.testing.measured import measured
 from delinkcious.testing.messaging import InMemoryPublisher
 from delinkcious.testing.waiting import eventually
 
@@ -30,7 +30,7 @@ def append(connection: Connection, count: int) -> None:
 
 
 def gauge(name: str) -> float | None:
-    return REGISTRY.get_sample_value(name)
+    return measured(name)
 
 
 def numbers(connection: Connection) -> list[int]:
