@@ -24,12 +24,12 @@ def restored() -> Iterator[None]:
     """Logging is the process's, and not the test's."""
     root = standard.root
     handlers, level = root.handlers[:], root.level
-    hook = threading.excepthook
+    hook, of_structlog = threading.excepthook, structlog.get_config()
     yield
     threading.excepthook = hook
     standard.captureWarnings(False)
     root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    structlog.configure(**of_structlog)
 
 
 @pytest.fixture
