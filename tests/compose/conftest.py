@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -18,7 +17,7 @@ __all__ = ["page"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests that need the containers."""
     for item in items:
-        if Path(__file__).parent in item.path.parents and "stack" in _fixtures(item):
+        if item.nodeid.startswith("tests/compose/") and "stack" in _fixtures(item):
             item.add_marker(pytest.mark.containers)
             item.add_marker(pytest.mark.timeout(600))
 

@@ -1,7 +1,6 @@
 """The whole platform, started once for all end-to-end tests, as ``make run`` starts it."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -12,16 +11,16 @@ from tests.support.stack import Stack
 from tests.support.web import website
 from tests.support.witness import Witness
 
-_LAST = Path(__file__).with_name("test_secrets.py")
+_LAST = "tests/e2e/test_secrets.py"
 """Looks at what all the others have left."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests of this folder."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.nodeid.startswith("tests/e2e/"):
             item.add_marker(pytest.mark.e2e)
-    items.sort(key=lambda item: item.path == _LAST)
+    items.sort(key=lambda item: item.nodeid.startswith(_LAST))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,7 +17,7 @@ BASE = "delinkcious-base:runtime"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests, which need an engine and the time to build."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.nodeid.startswith("tests/images/"):
             item.add_marker(pytest.mark.containers)
             item.add_marker(pytest.mark.timeout(900))
 
