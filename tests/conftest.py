@@ -1,7 +1,9 @@
 """Which tests run, and where.
 
 Some run when they are asked for: what they need is not on every machine, or takes long. Those of
-the whole platform share one, and so one process of xdist; all others go to whichever is free.
+the whole platform share one, and so one process of xdist; all others go to whichever is free. Where
+there are several processes, the tests that wait for servers come first, beside those of the
+platform: what is left only computes, and keeps all of them busy to the end.
 """
 
 from typing import Any, Final
@@ -30,6 +32,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselects the tests with these marks, unless ``-m`` speaks of them."""
     marks = [mark for mark in _ON_REQUEST if mark not in config.getoption("-m")]
-    left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
-    items[:] = [item for item in items if not any(map(item.get_closest_marker, marks))]
-    config.hook.pytest_deselected(items=left_out)
+    left_out = {item for item in items if any(map(item.get_closest_marker, marks))}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
+    if hasattr(config, "workerinput"):  # a process of xdist
+        items.sort(key=lambda item: item.get_closest_marker("integration") is None)
