@@ -51,13 +51,10 @@ class Checkout:
         )
 
 
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "Ann")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "ann@example.com")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    root = tmp_path / "checkout"
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository as it is when a test begins, to be copied."""
+    root = tmp_path_factory.mktemp("begun")
     for service in ("link", "social_graph"):
         folder = root / "services" / service
         folder.mkdir(parents=True)
@@ -67,8 +64,24 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     (root / "docker").mkdir()
     shutil.copy(ROOT / "docker/login.sh", root / "docker")
     shutil.copy(ROOT / "docker/promote.sh", root / "docker")
-    checkout = Checkout(root)
-    checkout.git("init", "--quiet", "--initial-branch", "main")
-    checkout.git("add", ".")
-    checkout.git("commit", "--quiet", "--message", "Begin")
-    return checkout
+    with pytest.MonkeyPatch.context() as environment:
+        _name_author(environment)
+        checkout = Checkout(root)
+        # Without samples of hooks: most of what there would be to copy
+        checkout.git("init", "--quiet", "--initial-branch", "main", "--template", "")
+        checkout.git("add", ".")
+        checkout.git("commit", "--quiet", "--message", "Begin")
+    return root
+
+
+@pytest.fixture
+def checkout(begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    _name_author(monkeypatch)
+    return Checkout(shutil.copytree(begun, tmp_path / "checkout"))
+
+
+def _name_author(environment: pytest.MonkeyPatch) -> None:
+    for who in ("AUTHOR", "COMMITTER"):
+        environment.setenv(f"GIT_{who}_NAME", "Ann")
+        environment.setenv(f"GIT_{who}_EMAIL", "ann@example.com")
+    environment.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
