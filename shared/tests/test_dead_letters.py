@@ -96,10 +96,17 @@ async def stored(broker: Broker, number: int) -> bool:
     return state.messages == number
 
 
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the service."""
+    folder = tmp_path_factory.mktemp("service")
+    (folder / f"{MODULE}.py").write_text(SERVICE)
+    return folder
+
+
 @pytest.fixture
-def env(tmp_path: Path, nats_address: NatsAddress) -> dict[str, str]:
-    (tmp_path / f"{MODULE}.py").write_text(SERVICE)
-    return {"PYTHONPATH": str(tmp_path), **nats_settings(nats_address), "PORT": str(free_port())}
+def env(code: Path, nats_address: NatsAddress) -> dict[str, str]:
+    return {"PYTHONPATH": str(code), **nats_settings(nats_address), "PORT": str(free_port())}
 
 
 @pytest.fixture

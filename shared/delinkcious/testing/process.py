@@ -25,8 +25,9 @@ from delinkcious.testing.waiting import free_port, wait_until
 HOST = "127.0.0.1"
 _INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONPATH", "COVERAGE_PROCESS_START")
 _STOPPING = 40.0
+_PATH: Final = "PYTHONPATH"
 
-_servers: Final[dict[str, ForkServer]] = {}
+_servers: Final[dict[tuple[str, ...], ForkServer]] = {}
 _servers_lock: Final = Lock()
 
 
@@ -220,9 +221,7 @@ def _start(
     stderr: IO[bytes],
 ) -> _Process:
     if _forks(settings):
-        with _servers_lock:
-            server = _servers.get(module) or ForkServer(module, environment({}))
-            _servers[module] = server
+        server = _server(module, {k: v for k, v in settings.items() if k == _PATH})
         return server.start(arguments, environment(settings), stdout.fileno(), stderr.fileno())
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -240,5 +239,14 @@ def _forks(settings: Mapping[str, str]) -> bool:
 
     Interpreters read some settings only when they start, and each is to measure what it covers.
     """
-    asked = any(name.startswith("PYTHON") for name in settings)
+    asked = any(name.startswith("PYTHON") for name in settings if name != _PATH)
     return sys.platform == "linux" and not asked and "COVERAGE_PROCESS_START" not in os.environ
+
+
+def _server(module: str, path: Mapping[str, str]) -> ForkServer:
+    """Where a service is imported, with this path to its modules; it stays for the next test."""
+    key = (module, *path.values())
+    with _servers_lock:
+        if key not in _servers:
+            _servers[key] = ForkServer(module, environment(path))
+        return _servers[key]
