@@ -6,7 +6,7 @@ own, and twice as much. Nobody waits but who spends faster than that (ADR-0035).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from time import monotonic
@@ -69,6 +69,7 @@ class Lease:
         ends: when what is left is good for nothing any more.
         refused_until: there is nothing to take before.
         asked: more is on its way.
+        taking: held by who takes more: one at a time, or a burst would take the limit in one go.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Lease:
     resets_at: float
     refused_until: float = 0
     asked: bool = False
+    taking: Lock = field(default_factory=Lock, repr=False)
 
     def state(self, now: float) -> str:
         """Returns what a `RateLimit` header says of it."""
@@ -180,8 +182,15 @@ class Leases:
         return lease
 
     def _spend_new(self, lease: Lease) -> Lease | None:
-        """Spends one of what is taken for it now."""
-        taken = self._renew(lease, spent=1)
+        """Spends one of what is taken for it now, or was by whoever came just before."""
+        with lease.taking:
+            with self._lock:
+                if self._away:
+                    return None  # who came before has found that out, which may take a while
+                if lease.left > 0:
+                    lease.left -= 1
+                    return lease
+            taken = self._renew(lease, spent=1)
         if taken is None:
             return None
         if taken == 0:
@@ -190,9 +199,13 @@ class Leases:
 
     def _renew_soon(self, lease: Lease) -> None:
         if self._thread is None:
-            self._renew(lease)
+            self._take_for(lease)
         else:
             self._asked.put(lease)
+
+    def _take_for(self, lease: Lease) -> None:
+        with lease.taking:
+            self._renew(lease)
 
     def _renew(self, lease: Lease, spent: int = 0) -> int | None:
         """Takes more; returns how much is beyond what was spent before, None if nobody counts."""
@@ -244,7 +257,7 @@ class Leases:
                 self._probe()
                 continue
             if lease is not None and not self._away:
-                self._renew(lease)
+                self._take_for(lease)
 
     def _probe(self) -> None:
         try:

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from threading import Event, Thread
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError, Event, Thread
 
 import pytest
 from limits import RateLimitItem
@@ -27,9 +28,13 @@ class FixedCounters:
         self.is_away = False
         self.free = Event()
         self.free.set()
+        self.crowd = Barrier(1)
+        """Calls wait for so many at a time, if as many come."""
 
     def take(self, limit: RateLimitItem, name: str, whose: str, wanted: int) -> Grant:
         self.free.wait(10)
+        with suppress(BrokenBarrierError):
+            self.crowd.wait()
         self.asked += 1
         self.check()
         taken = min(wanted, limit.amount - self.taken[whose])
@@ -58,6 +63,19 @@ def leases(counters: FixedCounters, now: list[float]) -> Leases:
 
 def admitted(leases: Leases, limit: RateLimitItem, times: int, whose: str = "alice") -> int:
     return sum(_spends(leases, limit, whose) for _ in range(times))
+
+
+def burst(leases: Leases, times: int) -> list[bool]:
+    """Spends of one lease in as many threads, and tells which of them could."""
+    spent: list[bool] = []
+    threads = [
+        Thread(target=lambda: spent.append(_spends(leases, LARGE, "alice"))) for _ in range(times)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return spent
 
 
 def _spends(leases: Leases, limit: RateLimitItem, whose: str) -> bool:
@@ -203,6 +221,24 @@ def test_limits_hold_again_by_themselves_when_counters_are_back(
         wait_until(lambda: not is_open())
     assert [line["event"] for line in lines] == ["rate_limits_back"]
     assert away(5000) < 5000
+
+
+def test_a_burst_takes_once_and_not_once_for_each_of_it(
+    leases: Leases, counters: FixedCounters
+) -> None:
+    """Each would take as much as is there for many, and the last ones be refused for it."""
+    counters.crowd = Barrier(40, timeout=0.2)
+    assert burst(leases, 40) == [True] * 40
+    assert counters.asked <= 2
+
+
+def test_a_burst_finds_out_once_that_counters_are_away(
+    leases: Leases, counters: FixedCounters
+) -> None:
+    counters.is_away = True
+    counters.crowd = Barrier(40, timeout=0.2)
+    assert burst(leases, 40) == [True] * 40
+    assert counters.asked <= 2
 
 
 def test_threads_together_get_no_more_than_the_limit(leases: Leases) -> None:
