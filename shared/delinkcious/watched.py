@@ -92,7 +92,7 @@ class Looking(Protocol):
 
 
 class Watcher:
-    """The thread that has all of them look; it begins with the first and ends with the process."""
+    """The thread that has all of them look; it begins with the first and ends after the last."""
 
     def __init__(self) -> None:
         self._looking: WeakSet[Looking] = WeakSet()
@@ -113,15 +113,22 @@ class Watcher:
             self._looking.discard(each)
 
     def _run(self) -> None:
-        while True:
+        time.sleep(INTERVAL)
+        while self._have_them_look():
             time.sleep(INTERVAL)
-            with self._lock:
-                looking = list(self._looking)
-            for each in looking:
-                try:
-                    each.look()
-                except Exception:  # or no file would ever be looked at again
-                    logger.exception("look_failed")
+
+    def _have_them_look(self) -> bool:
+        """Returns whether there is anybody, and keeps nobody from one time to the next."""
+        with self._lock:
+            looking = list(self._looking)
+            if not looking:
+                self._thread = None
+        for each in looking:
+            try:
+                each.look()
+            except Exception:  # or no file would ever be looked at again
+                logger.exception("look_failed")
+        return bool(looking)
 
 
 WATCHER: Final = Watcher()

@@ -18,6 +18,7 @@ from delinkcious.testing.running import RunningServer, running
 from delinkcious.testing.scratch import scratch_folder
 from delinkcious.testing.spans import collected_spans
 from delinkcious.testing.waiting import free_port
+from delinkcious.watched import Watcher
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +67,16 @@ def spans() -> Iterator[InMemorySpanExporter]:
     """Collects the spans of the test; ``x-branch`` is a routing header."""
     with collected_spans(["x-branch"]) as spans:
         yield spans
+
+
+@pytest.fixture
+def watcher(monkeypatch: pytest.MonkeyPatch) -> Watcher:
+    """Who looks at the files of the test, many times a second."""
+    watcher = Watcher()
+    monkeypatch.setattr("delinkcious.watched.INTERVAL", 0.01)
+    monkeypatch.setattr("delinkcious.watched.WATCHER", watcher)
+    monkeypatch.setattr("delinkcious.live.WATCHER", watcher)
+    return watcher
 
 
 @pytest.fixture

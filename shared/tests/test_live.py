@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from delinkcious.config import ConfigurationError, ServiceSettings
 from delinkcious.live import Change, Live, LiveModel, LiveSettings, Varying, now
 from delinkcious.testing.waiting import wait_until
+from delinkcious.watched import Watcher
 
 
 class Features(LiveModel):
@@ -34,10 +35,9 @@ class Settings(LiveSettings):
 
 
 @pytest.fixture(autouse=True)
-def quick_and_tidy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick_and_tidy(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Files need no time to settle here, and the metric is the process's, not the test's."""
     monkeypatch.setattr("delinkcious.watched.SETTLING", 0)
-    monkeypatch.setattr("delinkcious.watched.INTERVAL", 0.01)
     yield
     Live(Settings())
 

@@ -1,14 +1,16 @@
 """Files that are read again when they change."""
 
 import os
+import threading
 from pathlib import Path
+from weakref import ref
 
 import pytest
 from structlog.testing import capture_logs
 
 from delinkcious.config import ConfigurationError
 from delinkcious.testing.waiting import wait_until
-from delinkcious.watched import WATCHER, Watched
+from delinkcious.watched import WATCHER, Watched, Watcher
 
 
 def read(path: Path) -> int:
@@ -30,7 +32,8 @@ def watched(file: Path) -> Watched[int]:
     return Watched("number", [file], lambda: read(file))
 
 
-def test_a_change_is_noticed_by_itself(file: Path, watched: Watched[int]) -> None:
+def test_a_change_is_noticed_by_itself(watcher: Watcher, file: Path) -> None:
+    watched = Watched("number", [file], lambda: read(file))
     file.write_text("22")
     wait_until(lambda: watched.current == 22, timeout=5)
 
@@ -82,9 +85,34 @@ def test_what_is_being_written_is_not_read_yet(
     assert watched.current == 22
 
 
-def test_files_are_looked_at_whatever_happens_to_one_of_them(
-    file: Path, watched: Watched[int]
-) -> None:
+def test_who_is_kept_by_nobody_else_is_looked_at_no_more(watcher: Watcher) -> None:
+    looked: list[int] = []
+
+    class Looks:
+        def look(self) -> None:
+            looked.append(1)
+
+    looks = Looks()
+    gone = ref(looks)
+    watcher.add(looks)
+    wait_until(lambda: looked)
+    del looks
+    wait_until(lambda: gone() is None)
+
+
+def test_the_thread_ends_after_the_last_and_begins_again(watcher: Watcher, file: Path) -> None:
+    before = set(threading.enumerate())
+    watched = Watched("number", [file], lambda: read(file))
+    for number in (2, 3):
+        watcher.add(watched)
+        file.write_text(str(number) * number)
+        wait_until(lambda: watched.current == read(file))
+        watcher.remove(watched)
+        wait_until(lambda: set(threading.enumerate()) <= before)
+
+
+def test_files_are_looked_at_whatever_happens_to_one_of_them(watcher: Watcher, file: Path) -> None:
+    watched = Watched("number", [file], lambda: read(file))
     looked: list[int] = []
 
     class Broken:
@@ -93,11 +121,11 @@ def test_files_are_looked_at_whatever_happens_to_one_of_them(
             raise ValueError("it broke")
 
     broken = Broken()
-    WATCHER.add(broken)
+    watcher.add(broken)
     wait_until(lambda: looked, timeout=5)
     file.write_text("22")
     wait_until(lambda: watched.current == 22 and len(looked) > 1, timeout=5)
-    WATCHER.remove(broken)
+    watcher.remove(broken)
 
 
 def test_what_has_not_changed_is_not_read_again(file: Path) -> None:
