@@ -80,7 +80,10 @@ def test_all_services_are_listed(channel: grpc.Channel) -> None:
     assert listed.statuses[NEWS].status == Response.SERVING
 
 
-def test_a_watcher_learns_of_every_change(channel: grpc.Channel, process: Process) -> None:
+def test_a_watcher_learns_of_every_change(
+    monkeypatch: pytest.MonkeyPatch, channel: grpc.Channel, process: Process
+) -> None:
+    monkeypatch.setattr("delinkcious.grpc.health._LOOK_EVERY", 0.01)
     request = health_pb2.HealthCheckRequest(service=NEWS)
     watched = health_pb2_grpc.HealthStub(channel).Watch(request, timeout=20)
     assert next(watched).status == Response.SERVING
