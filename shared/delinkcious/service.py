@@ -6,6 +6,7 @@ configuration, logs, traces, the management port, signals, draining, and the exi
 
 import argparse
 import asyncio
+import gc
 import importlib
 import inspect
 import os
@@ -201,6 +202,7 @@ def run(
         roles: run until told to stop, with a management port; coroutine functions get a loop.
         commands: run to their end, without one.
     """
+    gc.freeze()  # what is imported stays: to look through it takes long, most of all at the end
     commands = commands or {}
     given = _parse(settings_type.service_name, {**roles, **commands}, arguments)
     chosen, name = str(given.role), settings_type.service_name
