@@ -15,6 +15,7 @@ from werkzeug.serving import BaseWSGIServer
 from tools.identity_provider.accounts import AccountStore, AccountsUnreadable
 from tools.identity_provider.app import create_app
 from tools.identity_provider.config import ConfigurationError, ProviderConfig, read_config
+from tools.identity_provider.faults import Faults
 from tools.identity_provider.grants import Grants
 from tools.identity_provider.logs import JsonHandler, log
 from tools.identity_provider.server import listen, serving
@@ -47,7 +48,7 @@ def main() -> int:
 
 def _prepare(config: ProviderConfig, stop: Event) -> BaseWSGIServer:
     accounts = AccountStore(config.data_directory)
-    app = create_app(config, accounts, Grants(), pause=stop.wait)
+    app = create_app(config, accounts, Grants(), Faults(stop.wait))
     try:
         return listen(app, config.bind_address, config.port)
     except OSError as error:

@@ -1,7 +1,6 @@
 """The Flask application: puts the endpoints together, and adds what every answer has."""
 
 import time
-from collections.abc import Callable
 
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -26,12 +25,11 @@ def create_app(
     config: ProviderConfig,
     accounts: AccountStore,
     grants: Grants,
-    pause: Callable[[float], object] = time.sleep,
+    faults: Faults,
 ) -> Flask:
-    """The provider as a WSGI application; `pause` is how an injected delay passes its seconds."""
+    """The provider as a WSGI application."""
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=_LARGEST_BODY, TRUSTED_HOSTS=config.trusted_hosts)
-    faults = Faults(pause)
     api = ApiEndpoints(config, accounts, grants, faults)
     app.register_blueprint(AuthorizeEndpoint(config, accounts, grants).blueprint())
     app.register_blueprint(ExchangeEndpoint(config, grants, faults).blueprint())

@@ -100,7 +100,9 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 class Faults:
-    """The faults still to come, first planned first; safe to share by threads."""
+    """The faults still to come, first planned first; safe to share by threads. `pause` is how a
+    delay passes its seconds.
+    """
 
     def __init__(self, pause: Callable[[float], object]) -> None:
         self._pause = pause

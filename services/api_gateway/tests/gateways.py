@@ -8,27 +8,15 @@ from api_gateway.cookies import LoginCookie
 from api_gateway.github import IdentityProvider
 from api_gateway.sessions import Sessions
 from delinkcious.http.app import RestApp
-
-
-class _Current:
-    """Passes on to whoever is behind it now."""
-
-    def __init__(self) -> None:
-        self._is: Any = None
-
-    def put(self, now: object) -> None:
-        self._is = now
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._is, name)
+from delinkcious.testing.current import Current
 
 
 class _Gateway:
     """An application and those behind it."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self._managers = {name: _Current() for name in Managers.__dataclass_fields__}
-        self._sessions, self._provider = _Current(), _Current()
+        self._managers = {name: Current() for name in Managers.__dataclass_fields__}
+        self._sessions, self._provider = Current(), Current()
         managers: Any = self._managers
         sessions: Any = self._sessions
         provider: Any = self._provider

@@ -5,15 +5,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import requests
 from requests_oauthlib import OAuth2Session
 
+from delinkcious.testing.current import Current
 from tools.identity_provider.accounts import AccountStore
 from tools.identity_provider.app import create_app
 from tools.identity_provider.config import ProviderConfig
+from tools.identity_provider.faults import Faults
 from tools.identity_provider.grants import Grants
 from tools.identity_provider.server import listen, serving
 
@@ -81,18 +83,40 @@ class RunningProvider:
         return self.http.request(method, f"{self.url}/_local{path}", json=document)
 
 
+class _Application:
+    """The provider's application, over what each test has of its own: it takes longer to make than
+    to run.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.config = ProviderConfig(CLIENT_ID, CLIENT_SECRET, CALLBACK, directory, "127.0.0.1", 0)
+        self._accounts, self._grants, self._faults = Current(), Current(), Current()
+        parts: Any = (self._accounts, self._grants, self._faults)
+        self.app = create_app(self.config, *parts)
+
+    def put(self, accounts: AccountStore, grants: Grants, faults: Faults) -> None:
+        self._accounts.put(accounts)
+        self._grants.put(grants)
+        self._faults.put(faults)
+
+
+_idle: Final[list[_Application]] = []
+
+
 @contextmanager
 def running_provider(directory: Path) -> Iterator[RunningProvider]:
     """Run the provider on the accounts of that directory."""
-    config = ProviderConfig(CLIENT_ID, CLIENT_SECRET, CALLBACK, directory, "127.0.0.1", 0)
+    application = _idle.pop() if _idle else _Application(directory)
     seconds, stopping = [0.0], Event()
-    grants = Grants(clock=lambda: seconds[0])
-    app = create_app(config, AccountStore(directory), grants, pause=stopping.wait)
-    server = listen(app, config.bind_address, config.port)
+    application.put(
+        AccountStore(directory), Grants(clock=lambda: seconds[0]), Faults(stopping.wait)
+    )
+    server = listen(application.app, application.config.bind_address, application.config.port)
     with serving(server, poll_seconds=0.005), requests.Session() as http:
         http.trust_env = False
         yield RunningProvider(f"http://127.0.0.1:{server.port}", http, seconds)
         stopping.set()
+    _idle.append(application)
 
 
 def query_of(response: requests.Response) -> dict[str, str]:
