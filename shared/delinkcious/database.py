@@ -8,7 +8,7 @@ use psycopg's pool.
 import asyncio
 import select
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Final, Self
@@ -31,6 +31,8 @@ _PAUSE_AFTER_FAILURE: Final = 0.25
 # next wants a connection makes it begin afresh: so a database is found again within seconds.
 _GIVE_UP: Final = 2.0
 _PROBE_TIMEOUT: Final = 1.0
+_NOT_MIGRATED: Final = psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn
+_UNUSABLE: Final = (*_NOT_MIGRATED, psycopg.OperationalError, psycopg.InterfaceError)
 _MIGRATED: Final = "SELECT version_num FROM alembic_version"
 _SET_UP: Final[Mapping[str, Any]] = {
     "autocommit": True,
@@ -70,13 +72,23 @@ class Database:
             Unavailable: the database cannot be reached, went away, or took too long.
         """
         try:
-            connection = self._connection()
-            yield connection
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
-            raise Unavailable(_reason(self.name, error), retry_after=1) from error
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            logger.warning("database_unavailable", database=self.name, reason=_first_line(error))
-            raise Unavailable(_reason(self.name, error), retry_after=1) from error
+            yield self._held().connection
+        except _UNUSABLE as error:
+            raise self._unavailable(error) from error
+
+    def fetch(
+        self, sql: bytes, parameters: Sequence[Any] | Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        """Returns the rows of one statement; for reads of which there are many: it costs half of
+        what the same takes by `connection`, which makes a cursor each time.
+
+        Raises:
+            Unavailable: as `connection` does.
+        """
+        try:
+            return self._held().cursor.execute(sql, parameters).fetchall()
+        except _UNUSABLE as error:
+            raise self._unavailable(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[Connection[Any]]:
@@ -116,11 +128,16 @@ class Database:
         if self._probed is not None:
             self._probed.close()
 
-    def _connection(self) -> Connection[Any]:
+    def _unavailable(self, error: psycopg.Error) -> Unavailable:
+        if not isinstance(error, _NOT_MIGRATED):
+            logger.warning("database_unavailable", database=self.name, reason=_first_line(error))
+        return Unavailable(_reason(self.name, error), retry_after=1)
+
+    def _held(self) -> "_Held":
         held: _Held | None = getattr(self._local, "held", None)
         if held is not None:
             if not _is_lost(held.connection):
-                return held.connection
+                return held
             self._discard()
         if monotonic() < self._down_until:
             raise Unavailable(f"{self.name} does not answer.", retry_after=1)
@@ -130,7 +147,7 @@ class Database:
         except psycopg.Error:
             self._down_until = monotonic() + _PAUSE_AFTER_FAILURE
             raise
-        return held.connection
+        return held
 
     def _connect(self) -> Connection[Any]:
         return psycopg.connect(**self._address.parameters(), **_SET_UP, prepare_threshold=2)
@@ -147,6 +164,7 @@ class _Held:
 
     def __init__(self, connection: Connection[Any]) -> None:
         self.connection = connection
+        self.cursor = connection.cursor()
 
     def __del__(self) -> None:
         self.connection.close()
@@ -165,7 +183,7 @@ def _is_lost(connection: Connection[Any]) -> bool:
 
 
 def _reason(name: str, error: psycopg.Error) -> str:
-    if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+    if isinstance(error, _NOT_MIGRATED):
         return f"{name} has not been migrated."
     return f"{name} does not answer."
 

@@ -115,6 +115,36 @@ def test_a_host_that_vanishes_is_noticed(database: Database) -> None:
     assert int(set_up["tcp_user_timeout"]) <= 20_000
 
 
+# Reading
+
+
+def test_rows_are_fetched_by_one_call_again_and_again(database: Database) -> None:
+    for number in (1, 2):
+        assert database.fetch(b"SELECT %s, 'a'", [number]) == [(number, "a")]
+    assert database.fetch(b"SELECT name FROM fruit WHERE name = %(name)s", {"name": "no"}) == []
+
+
+def test_to_fetch_of_a_database_that_is_away_is_an_error_of_ours(
+    address: PostgresAddress,
+) -> None:
+    away = Database("test-db", replace(address, port=free_port()))
+    with pytest.raises(Unavailable, match="test-db does not answer"):
+        away.fetch(b"SELECT 1", [])
+
+
+def test_to_fetch_of_what_is_not_there_yet_is_an_error_of_ours(database: Database) -> None:
+    with pytest.raises(Unavailable, match="has not been migrated"):
+        database.fetch(b"SELECT 1 FROM vegetables", [])
+    assert database.fetch(b"SELECT 1", []) == [(1,)]
+
+
+def test_to_fetch_finds_a_connection_that_was_lost_anew(database: Database) -> None:
+    (before,) = database.fetch(b"SELECT pg_backend_pid()", [])
+    with pytest.raises(Unavailable):
+        database.fetch(b"SELECT pg_terminate_backend(pg_backend_pid())", [])
+    assert database.fetch(b"SELECT pg_backend_pid()", []) != [before]
+
+
 # Units of work
 
 

@@ -28,7 +28,7 @@ from delinkcious.object_model.paging import decode_token, encode_token
 from link_service.domain import title_key, url_digest
 from link_service.health import Health, Verdict
 from link_service.ports import Judge
-from link_service.queries import LINK_JSON, URL_COLUMNS, Statement, page_of_links, page_token
+from link_service.queries import LINK_JSON, URL_COLUMNS, Statement, page_of_links, token_after
 from link_service.search import search_vector
 from link_service.transaction import PostgresLinkTransaction
 
@@ -139,12 +139,10 @@ class PostgresLinkStore:
 
     def get_links(self, query: LinkQuery) -> LinkPage:
         statement = page_of_links(query)
-        with self._database.connection() as connection:
-            if query.by_regex:
-                rows = _search(connection, statement)
-            else:
-                rows = connection.execute(statement.sql, statement.parameters).fetchall()
-        return _page(query, rows)
+        if query.by_regex:
+            with self._database.connection() as connection:
+                return _page(query, _search(connection, statement))
+        return _page(query, self._database.fetch(statement.sql, statement.parameters))
 
     def get_tags(
         self, username: str, *, prefix: str, start_token: str | None, page_size: int
@@ -308,9 +306,9 @@ def _limit(connection: Connection[Any], timeout: str) -> None:
 
 def _page(query: LinkQuery, rows: Sequence[Any]) -> LinkPage:
     shown = rows[: query.page_size]
-    links = ",".join(row[0] for row in shown)
+    links = ",".join([row[0] for row in shown])
     more = len(rows) > query.page_size
-    token = f'"{page_token(query, *shown[-1][1:])}"' if more else "null"
+    token = f'"{token_after(query, shown[-1])}"' if more else "null"
     return LinkPage(f'{{"links":[{links}],"next_page_token":{token}}}'.encode())
 
 

@@ -5,11 +5,13 @@ rows come out as the JSON of the API, built by Postgres itself. How each is serv
 index, is told in docs/search.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
+
+import orjson
 
 from delinkcious.errors import InvalidArgument
 from delinkcious.object_model.links import LinkQuery, Sort, Visibility
@@ -55,25 +57,28 @@ def _time(key: Key) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """What a list is sorted by: the column, and how its values get into a page token and back."""
+    """What a list is sorted by: the column, and how its values get into a page token and back.
+
+    Attributes:
+        in_json: whether the value is also in the JSON of the link.
+    """
 
     name: str
-    to_key: str
     from_key: Callable[[Key], datetime | str]
     type: type[Key]
+    in_json: bool
 
 
-_TO_KEY: Final = f"((extract(epoch FROM l.{{0}}) - {_FIRST_DAY.timestamp():.0f}) * 1000000)::bigint"
 _COLUMNS: Final[Mapping[Sort, _Column]] = {
-    Sort.CREATED: _Column("created_at", _TO_KEY.format("created_at"), _time, int),
-    Sort.UPDATED: _Column("updated_at", _TO_KEY.format("updated_at"), _time, int),
-    Sort.TITLE: _Column("title_key", "l.title_key", str, str),
+    Sort.CREATED: _Column("created_at", _time, int, in_json=True),
+    Sort.UPDATED: _Column("updated_at", _time, int, in_json=True),
+    Sort.TITLE: _Column("title_key", str, str, in_json=False),
 }
 
 # Whichever way the rows are found, the page is cut before JSON is built: Postgres would build it
 # for rows that it then drops.
 _PAGE: Final = f"""
-    SELECT {LINK_JSON}, {{to_key}}, l.id
+    SELECT {LINK_JSON} {{key}}
     FROM ({{rows}}) l
     ORDER BY {{shown}}
 """
@@ -165,6 +170,18 @@ def page_token(query: LinkQuery, *key: Key) -> str:
     return encode_token(_list_name(query), *key)
 
 
+def token_after(query: LinkQuery, row: Sequence[str]) -> str:
+    """Returns the token of the page that begins after a row of `page_of_links`. Only the last row
+    of a page is asked, so its key is worked out here and not for each of them in Postgres.
+    """
+    column, fields = _COLUMNS[query.sort], orjson.loads(row[0])
+    if column.in_json:
+        key: Key = time_key(datetime.fromisoformat(fields[column.name]))
+    else:
+        key = row[1]
+    return page_token(query, key, fields["id"])
+
+
 def decode_page_token(query: LinkQuery) -> tuple[Key, ...]:
     """Returns the sort key and the id after which the page begins.
 
@@ -247,4 +264,5 @@ def _statement(
         after = after.replace("l.created_at", "t.created_at").replace("l.id", "t.link_id")
     rows = way.format(after=after if goes_on else "", conditions=" ".join(conditions), order=order)
     shown = f"l.{column.name} {direction}, l.id {direction}"
-    return _PAGE.format(rows=rows, to_key=column.to_key, shown=shown).encode()
+    key = "" if column.in_json else f", l.{column.name}"
+    return _PAGE.format(rows=rows, key=key, shown=shown).encode()
