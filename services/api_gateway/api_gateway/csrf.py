@@ -25,11 +25,11 @@ from api_gateway.base_url import origin
 from api_gateway.policy import authenticated
 from delinkcious.errors import PermissionDenied
 from delinkcious.http.app import RestApp, json_response
-from delinkcious.http.decode import PROOF
+from delinkcious.http.decode import NOT_OF_MODELS
 from delinkcious.object_model.users import Identity
 
 HEADER: Final = "X-Requested-With"
-FIELD: Final = PROOF
+FIELD: Final = "csrf_token"
 
 _ENVIRON: Final = f"HTTP_{HEADER.upper().replace('-', '_')}"
 _MAX_FIELDS: Final = 1_000
@@ -43,7 +43,8 @@ class FormTokenSchema(BaseModel):
 
 
 def add_form_tokens(app: RestApp) -> None:
-    """Adds what hands out tokens for forms."""
+    """Adds what hands out tokens for forms, and lets forms have the field for them."""
+    app.config[NOT_OF_MODELS] = frozenset({FIELD})
 
     @app.get("/v1/csrf")
     @authenticated()

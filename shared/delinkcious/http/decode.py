@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode
 
 import orjson
 from apiflask import APIFlask
-from flask import request
+from flask import current_app, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -30,8 +30,8 @@ JSON: Final = "json"
 ANY: Final = "json_or_form"
 """JSON, a form, or query parameters, as the clients of the original send them."""
 
-PROOF: Final = "csrf_token"
-"""A field of forms that shows who sends them (`api_gateway.csrf`), and is no model's."""
+NOT_OF_MODELS: Final = "FORM_FIELDS_NOT_OF_MODELS"
+"""The setting of an app that names the fields of forms that it reads before its views, if any."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
@@ -90,7 +90,7 @@ def any_body(model: type[M]) -> M:
         return _from_json(model, body)
     if mimetype in {_FORM, _MULTIPART}:
         form = parse(body) if mimetype == _FORM else _parts()
-        return _validate(model, _flatten(model, _without_proof(form) or _parameters()))
+        return _validate(model, _flatten(model, _of_model(form) or _parameters()))
     if body:
         raise UnsupportedMediaType.of("Content-Type", f"must be application/json or {_FORM}")
     return _validate(model, _flatten(model, _parameters()))
@@ -180,8 +180,9 @@ def _parts() -> dict[str, list[str]]:
         raise _too_many_parameters() from None
 
 
-def _without_proof(form: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    return {name: values for name, values in form.items() if name != PROOF}
+def _of_model(form: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    others = current_app.config.get(NOT_OF_MODELS, ())
+    return {name: values for name, values in form.items() if name not in others}
 
 
 def _too_many_parameters() -> InvalidArgument:

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter, ValidationError
 
 from delinkcious.http.app import MAX_BODY_BYTES, create_app, json_response
-from delinkcious.http.decode import ANY, JSON, QUERY, parse, reads, to_invalid_argument
+from delinkcious.http.decode import (
+    ANY,
+    JSON,
+    NOT_OF_MODELS,
+    QUERY,
+    parse,
+    reads,
+    to_invalid_argument,
+)
 from delinkcious.schemas.common import Paging, Text
 
 FORM = "application/x-www-form-urlencoded"
@@ -159,6 +167,16 @@ def test_a_body_goes_before_the_query(client: FlaskClient) -> None:
     assert answer.json["name"] == "form"  # type: ignore[index]
     answer = client.post("/any?name=query", data=b"{}", content_type="application/json")
     assert (answer.status_code, fields(answer)) == (400, ["name"])
+
+
+def test_a_form_with_what_the_app_reads_itself_alone_is_empty(client: FlaskClient) -> None:
+    for content_type in (FORM, "multipart/form-data"):
+        client.application.config[NOT_OF_MODELS] = ()
+        form = {"data": {"proof": "x"}, "content_type": content_type}
+        assert fields(client.post("/any?name=query", **form)) == ["name"]
+        client.application.config[NOT_OF_MODELS] = {"proof"}
+        answer = client.post("/any?name=query", **form)
+        assert answer.json["name"] == "query"  # type: ignore[index]
 
 
 def test_a_form_that_makes_no_sense_is_wrong_input(client: FlaskClient) -> None:
