@@ -28,7 +28,7 @@ class GatewaySettings(BrokerSettings):
     service_name: ClassVar[str] = "api-gateway"
 
     port: Port = 5000
-    server_threads: int = Field(8, ge=1, le=64, description="requests worked on at a time")
+    server_threads: int = Field(16, ge=1, le=64, description="requests worked on at a time")
     news_streams: int = Field(64, ge=1, le=512, description="how many may read news as they come")
     slow_requests: int = Field(32, ge=4, le=512, description="bodies waited for at a time")
     address_connections: int = Field(256, ge=8, le=8192, description="connections of one address")

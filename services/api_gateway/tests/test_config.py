@@ -28,7 +28,7 @@ def test_the_defaults_are_github_itself() -> None:
     settings = GatewaySettings.load()
     assert settings.github_url == "https://github.com"
     assert settings.github_api_url == "https://api.github.com"
-    assert settings.server_threads == 8
+    assert settings.server_threads == 16
 
 
 @pytest.mark.parametrize("name", REQUIRED)
