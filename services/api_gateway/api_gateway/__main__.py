@@ -1,6 +1,5 @@
 """Runs the gateway: ``python -m api_gateway serve``."""
 
-from threading import Semaphore
 from typing import Final
 
 from api_gateway import features
@@ -18,7 +17,7 @@ from api_gateway.live import LiveGatewaySettings, live_settings
 from api_gateway.news_stream import NewsStreams
 from api_gateway.revocations import heed_revocations
 from api_gateway.sessions import Sessions
-from api_gateway.threads import at_once
+from api_gateway.threads import Places, at_once
 from delinkcious.audit import EventRecorder, Recorder
 from delinkcious.audit.serving import limit_changes
 from delinkcious.auth import MutualAuth
@@ -71,7 +70,7 @@ def serve(runtime: Runtime[GatewaySettings]) -> None:
         limiter=_limiter(runtime),
     )
     features.install(app, lambda: live.current.features)
-    room = Semaphore(settings.server_threads)
+    room = Places(settings.server_threads)
     bodies = Bodies(settings.port, room, site_in, total=settings.slow_requests)
     bodies.start()
     Crowds(settings.port, settings.address_connections, settings.proxies.site_behind).start()

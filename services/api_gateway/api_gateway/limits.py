@@ -117,18 +117,24 @@ class Limiter:
         Raises:
             ResourceExhausted: nothing is.
         """
+        self._spend(environ, kind, getattr(self._limits(), kind), whose)
+
+    def count_user(self, environ: "WSGIEnvironment", username: str, token: str) -> None:
+        """Counts a request for a user and for a token; as `count`."""
+        limits = self._limits()
+        self._spend(environ, Kind.USER, limits.user, username)
+        self._spend(environ, Kind.TOKEN, limits.token, _digest(token))
+
+    def _spend(
+        self, environ: "WSGIEnvironment", kind: Kind, limit: RateLimitItem, whose: str
+    ) -> None:
         try:
-            lease = self._leases.spend(kind, getattr(self._limits(), kind), whose)
+            lease = self._leases.spend(kind, limit, whose)
         except Spent as spent:
             environ[_SPENT].append(spent.lease)
             raise _refusal(kind, spent) from None
         if lease is not None:
             environ[_SPENT].append(lease)
-
-    def count_user(self, environ: "WSGIEnvironment", username: str, token: str) -> None:
-        """Counts a request for a user and for a token; as `count`."""
-        self.count(environ, Kind.USER, username)
-        self.count(environ, Kind.TOKEN, _digest(token))
 
     def count_address(self, environ: "WSGIEnvironment", kind: Kind = Kind.ADDRESS) -> None:
         """Counts a request for the address that it comes from; as `count`."""

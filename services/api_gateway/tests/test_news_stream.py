@@ -1,14 +1,14 @@
 """News as they come, through the gateway."""
 
 from collections.abc import Callable, Iterator
-from threading import Event, Semaphore, Thread
+from threading import Event, Thread
 
 import pytest
 
 from api_gateway.news_stream import EACH, NewsStreams
 from api_gateway.sessions import Sessions
 from api_gateway.testing import Caller, FixedNews, fields
-from api_gateway.threads import at_once
+from api_gateway.threads import Places, at_once
 from delinkcious.errors import InvalidArgument, ResourceExhausted, Unauthenticated, Unavailable
 from delinkcious.http.slow_bodies import Bodies
 from delinkcious.object_model.news import NewsEvent, NewsWatch
@@ -186,7 +186,7 @@ def test_only_so_many_requests_are_worked_on_at_a_time() -> None:
         go_on.wait(5)
         return []
 
-    room = Semaphore(2)
+    room = Places(2)
     limited = at_once(app, room, Bodies(1, room, lambda _environ: "somebody"))
     threads = [Thread(target=limited, args=[{"number": number}, None]) for number in range(4)]
     for thread in threads:
