@@ -106,7 +106,10 @@ async def test_only_one_author_is_told_of_if_that_is_wanted(
         assert await told(watch, 1) == [event_id(2)]
 
 
-async def test_a_quiet_watch_gives_signs_of_life(manager: NewsManager) -> None:
+async def test_a_quiet_watch_gives_signs_of_life(
+    manager: NewsManager, watchers: Watchers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchers, "_heartbeat", 0.01)
     async with watching(manager) as watch:
         assert [await anext(watch), await anext(watch)] == [None, None]
 
