@@ -1,9 +1,9 @@
 """Which tests run, and where.
 
-Some run when they are asked for: what they need is not on every machine, or takes long. Those of
-the whole platform share one, and so one process of xdist; all others go to whichever is free. Where
-there are several processes, the tests that wait for servers come first, beside those of the
-platform: what is left only computes, and keeps all of them busy to the end.
+Some run when they are asked for: what they need is not on every machine, or takes long. Where
+several processes of xdist test, each takes a file at a time, as the tests of a file share what they
+start; those of the whole platform share one, and so one process. The platform comes first, then the
+files that wait for servers: what is left only computes, and keeps all processes busy to the end.
 """
 
 from typing import Any, Final
@@ -19,13 +19,16 @@ class _OnePlatform(LoadScopeScheduling):  # type: ignore[misc]
     """What ``--dist loadgroup`` is for; xdist 3.8 notes groups where pytest 9.2 does not look."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _PLATFORM if nodeid.startswith(_PLATFORM) else nodeid
+        return _PLATFORM if nodeid.startswith(_PLATFORM) else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
-    """Gives the tests of the platform to one process."""
-    return _OnePlatform(config, log) if config.getoption("dist") == "loadgroup" else None
+    """Gives files to processes in the order of the tests, and the platform to one process."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False
+    return _OnePlatform(config, log)
 
 
 @pytest.hookimpl(trylast=True)
@@ -36,4 +39,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=list(left_out))
     if hasattr(config, "workerinput"):  # a process of xdist
-        items.sort(key=lambda item: item.get_closest_marker("integration") is None)
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """Which tests come before it: those of the platform are 0, and what needs no server is last."""
+    marks = ("e2e", "integration")
+    return next((n for n, mark in enumerate(marks) if item.get_closest_marker(mark)), len(marks))
