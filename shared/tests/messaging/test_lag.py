@@ -19,7 +19,7 @@ Running = Callable[..., AbstractAsyncContextManager[Consumer]]
 
 
 def gauge(name: str, **labels: str) -> float | None:
-    return measured(f"delinkcious_{name}", consumer="test", **labels)
+    return measured(f"delinkcious_{name}", **{"consumer": "test", **labels})
 
 
 def events(count: int) -> list[Event]:
