@@ -57,7 +57,7 @@ test test_short test_some: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: test
 test: check ## All tests: format, lint, types, generated code, unit, integration, end to end (minutes)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 .PHONY: test_short
 test_short: .venv ## The tests that need no servers, with fewer examples (seconds)
