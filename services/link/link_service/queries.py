@@ -20,17 +20,28 @@ from link_service import search
 from link_service.search import Condition, Node
 from link_service.search.nodes import And, HasStatus, HasVisibility, Tagged
 
-LINK_JSON: Final = """
-    (SELECT row_to_json(fields)::text FROM (SELECT
-        l.id, l.url, l.title, l.description, l.tags, l.visibility, l.status,
-        CASE WHEN l.checked_at IS NOT NULL THEN (
-            SELECT row_to_json(last) FROM (SELECT l.outcome, l.http_status, l.checked_at AS at,
-                                             l.attempts) last
-        ) END AS last_check,
-        l.created_at, l.updated_at
-    ) fields)
+LINK_JSON: Final = """(
+    '{"id":' || l.id
+    || ',"url":' || json_scalar(l.url)
+    || ',"title":' || json_scalar(l.title)
+    || ',"description":' || json_scalar(l.description)
+    || ',"tags":' || array_to_json(l.tags)
+    || ',"visibility":' || json_scalar(l.visibility)
+    || ',"status":' || json_scalar(l.status)
+    || ',"last_check":' || CASE WHEN l.checked_at IS NULL THEN 'null' ELSE
+        '{"outcome":' || coalesce(json_scalar(l.outcome)::text, 'null')
+        || ',"http_status":' || coalesce(l.http_status::text, 'null')
+        || ',"at":' || json_scalar(l.checked_at)
+        || ',"attempts":' || l.attempts || '}'
+    END
+    || ',"created_at":' || json_scalar(l.created_at)
+    || ',"updated_at":' || json_scalar(l.updated_at) || '}'
+)"""
+"""The JSON of the API from a row of `links` with the columns of its URL, under the name ``l``.
+
+Written out, because `row_to_json` looks up the type of each value again for each row: a sixth of
+what a page costs Postgres.
 """
-"""The JSON of the API from a row of `links` with the columns of its URL, under the name ``l``."""
 
 URL_COLUMNS: Final = "u.outcome, u.http_status, u.checked_at, u.attempts"
 
@@ -77,10 +88,10 @@ _COLUMNS: Final[Mapping[Sort, _Column]] = {
 
 # Whichever way the rows are found, the page is cut before JSON is built: Postgres would build it
 # for rows that it then drops.
-_PAGE: Final = f"""
-    SELECT {LINK_JSON} {{key}}
-    FROM ({{rows}}) l
-    ORDER BY {{shown}}
+_PAGE: Final = """
+    SELECT {link} {key}
+    FROM ({rows}) l
+    ORDER BY {shown}
 """
 
 # In the order of an index, until the page is full.
@@ -265,4 +276,4 @@ def _statement(
     rows = way.format(after=after if goes_on else "", conditions=" ".join(conditions), order=order)
     shown = f"l.{column.name} {direction}, l.id {direction}"
     key = "" if column.in_json else f", l.{column.name}"
-    return _PAGE.format(rows=rows, key=key, shown=shown).encode()
+    return _PAGE.format(link=LINK_JSON, key=key, rows=rows, shown=shown).encode()
