@@ -74,9 +74,15 @@ _MOST: Final = 128
 
 
 class _Kept:
-    """The secrets of this process, the newest last."""
+    """The secrets of this process.
+
+    Attributes:
+        secrets: the newest last.
+        longest_first: the same, so that one that has another in it is taken out whole.
+    """
 
     secrets: tuple[str, ...] = ()
+    longest_first: tuple[str, ...] = ()
 
 
 def keep(secrets: Iterable[str]) -> None:
@@ -88,11 +94,12 @@ def keep(secrets: Iterable[str]) -> None:
     new = tuple(secret for secret in secrets if len(secret) >= _SHORTEST)
     if not set(new) <= set(_Kept.secrets):
         _Kept.secrets = tuple(dict.fromkeys((*_Kept.secrets, *new)))[-_MOST:]
+        _Kept.longest_first = tuple(sorted(_Kept.secrets, key=len, reverse=True))
 
 
 def clean(text: str) -> str:
     """Returns a text without what nobody may read."""
-    for secret in _Kept.secrets:
+    for secret in _Kept.longest_first:
         if secret in text:
             text = text.replace(secret, REDACTED)
     folded = text.lower()

@@ -184,6 +184,5 @@ def test_a_changed_file_without_a_peer_that_is_called_is_refused(file: Path) -> 
 
 
 def test_the_tokens_are_taken_out_of_what_is_logged(written: Written) -> None:
-    # No other test has these, nor a part of them: what was given once is kept by the process
-    written("ann: [plugh-of-this-test, xyzzy-of-this-test]\n")
-    assert redaction.clean("plugh-of-this-test xyzzy-of-this-test") == f"{REDACTED} {REDACTED}"
+    written("ann: [the-token-of-ann, her-old-token]\n")
+    assert redaction.clean("the-token-of-ann her-old-token") == f"{REDACTED} {REDACTED}"

@@ -84,6 +84,12 @@ def test_a_kept_secret_is_taken_out_wherever_it_turns_up() -> None:
     assert clean("FATAL: correct horse battery is wrong") == f"FATAL: {REDACTED} is wrong"
 
 
+def test_a_secret_with_another_in_it_is_taken_out_whole() -> None:
+    keep(["fraise des bois"])
+    keep(["tarte à la fraise des bois, glacée"])
+    assert clean("tarte à la fraise des bois, glacée") == REDACTED
+
+
 def test_short_secrets_are_not_looked_for() -> None:
     keep(["links"])
     assert clean("all links") == "all links"
