@@ -19,6 +19,7 @@ from delinkcious.redaction import REDACTED, clean, keep, scrub
 def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process was given is the process's, and not the test's."""
     monkeypatch.setattr(redaction._Kept, "secrets", ())
+    monkeypatch.setattr(redaction._Kept, "longest_first", ())
 
 
 TOKEN = secrets.token_urlsafe(32)
