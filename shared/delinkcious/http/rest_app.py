@@ -116,6 +116,16 @@ class _Context(RequestContext):
             known[wanted] = rule
 
 
+def _only_saying(say: Callable[[F], F]) -> Callable[[F], F]:
+    """Returns a decorator of APIFlask without what it wraps around a view to convert its answer."""
+
+    def decorate(view: F) -> F:
+        vars(view)[_SPEC] = vars(say(view))[_SPEC]
+        return view
+
+    return decorate
+
+
 class RestApp(APIFlask):
     """A Flask application that documents itself as OpenAPI 3.1.
 
@@ -143,13 +153,11 @@ class RestApp(APIFlask):
 
     def output(self, *schema: Any, **options: Any) -> Callable[[F], F]:
         """Says in the OpenAPI document what a view returns, which it returns as a response."""
-        say = super().output(*schema, **options)
+        return _only_saying(super().output(*schema, **options))
 
-        def decorate(view: F) -> F:
-            vars(view)[_SPEC] = vars(say(view))[_SPEC]
-            return view
-
-        return decorate
+    def doc(self, **options: Any) -> Callable[[F], F]:
+        """Says more of a view in the OpenAPI document."""
+        return _only_saying(super().doc(**options))
 
     def ensure_sync(self, func: F) -> F:
         """Returns the function: none of ours is async, and asking each time takes 1 µs."""
