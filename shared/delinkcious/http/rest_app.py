@@ -155,9 +155,9 @@ class RestApp(APIFlask):
         """Says in the OpenAPI document what a view returns, which it returns as a response."""
         return _only_saying(super().output(*schema, **options))
 
-    def doc(self, **options: Any) -> Callable[[F], F]:
+    def doc(self, *said: Any, **more: Any) -> Callable[[F], F]:
         """Says more of a view in the OpenAPI document."""
-        return _only_saying(super().doc(**options))
+        return _only_saying(super().doc(*said, **more))
 
     def ensure_sync(self, func: F) -> F:
         """Returns the function: none of ours is async, and asking each time takes 1 µs."""
