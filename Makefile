@@ -61,7 +61,7 @@ test: check ## All tests: format, lint, types, generated code, unit, integration
 
 .PHONY: test_short
 test_short: .venv ## The tests that need no servers, with fewer examples (seconds)
-	$(BIN)/python -m pytest -n 2 -m 'not integration and not e2e' --hypothesis-profile short
+	$(BIN)/python -m pytest -n 3 -m 'not integration and not e2e' --hypothesis-profile short
 
 .PHONY: test_some
 test_some: .venv ## Some tests, with a report in test-results/: make test_some MARKS=e2e TESTS='services/link tests'

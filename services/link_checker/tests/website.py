@@ -35,7 +35,7 @@ class Website(ThreadingHTTPServer):
         self._scheme = "https" if context else "http"
         if context:
             self.socket = context.wrap_socket(self.socket, server_side=True)
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.002})
         self._thread.start()
 
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
