@@ -30,6 +30,7 @@ _ACCESS: Final = frozenset(
 
 ALWAYS_SAID: Final = frozenset({"live_setting_changed"})
 """Events that are written whatever the level: a change of the level must not hide itself."""
+_OFFSET: Final = len("+00:00")
 _LEVELS: Final = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 
 
@@ -66,7 +67,7 @@ def context_of(identity: Mapping[str, str]) -> Processor:
 
     def add_context(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         event["level"] = method
-        event["timestamp"] = datetime.now(UTC).replace(tzinfo=None).isoformat() + "Z"
+        event["timestamp"] = datetime.now(UTC).isoformat()[:-_OFFSET] + "Z"
         event.update(identity)
         if ids := tracing.current_ids():
             event["trace_id"], event["span_id"] = ids

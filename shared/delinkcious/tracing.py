@@ -11,6 +11,7 @@ import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from random import getrandbits
 from threading import Thread
 from typing import Final
 
@@ -21,7 +22,6 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON, Sampler
 from opentelemetry.trace import (
     NonRecordingSpan,
@@ -55,7 +55,6 @@ __all__ = [
 
 _TRACE_CONTEXT: Final = TraceContextTextMapPropagator()
 _BAGGAGE: Final = W3CBaggagePropagator()
-_IDS: Final = RandomIdGenerator()
 _SAY_WHAT_CLIENTS_SEND: Final = (
     "opentelemetry.baggage.propagation",
     "opentelemetry.trace.propagation.tracecontext",
@@ -212,12 +211,12 @@ def _unrecorded(context: Context | None) -> Span:
     nobody looks at its name or attributes, only at its ids.
     """
     span = trace.get_current_span(context)
-    span_id = _IDS.generate_span_id()
+    span_id = getrandbits(64) or 1  # neither id may be 0
     if isinstance(span, _Ids):
         return _Ids(span.trace_id, f"{span_id:016x}", remote=False)
     parent = span.get_span_context()
     if not parent.is_valid:
-        return _Ids(f"{_IDS.generate_trace_id():032x}", f"{span_id:016x}", remote=False)
+        return _Ids(f"{getrandbits(128) or 1:032x}", f"{span_id:016x}", remote=False)
     return NonRecordingSpan(
         SpanContext(parent.trace_id, span_id, is_remote=False, trace_state=parent.trace_state)
     )

@@ -171,7 +171,9 @@ class RestApp(APIFlask):
         """Returns what finds the route of a request. Nothing is left to find for a known one, of
         which the host needs no parsing either.
         """
-        if request is None or _asked(request) not in self.known_routes:
+        if request is None:
+            return None  # outside of a request there is no host, and so no URL
+        if _asked(request) not in self.known_routes:
             return super().create_url_adapter(request)
         return MapAdapter(
             self.url_map,
