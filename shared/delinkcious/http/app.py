@@ -89,10 +89,11 @@ def json_response(content: Any, status: int = 200, **headers: str) -> Response:
 
 
 class _Whole(Response):
-    """A response whose body is there, as one piece.
+    """A response whose body is there, as one piece, with a status that has a body, and headers that
+    can be sent as they are.
 
-    Nothing of it depends on the request, save that HEAD gets no body; Werkzeug goes through the
-    headers twice to find out, and wraps the body (10 µs).
+    Nothing of it depends on the request then, save that HEAD gets no body; Werkzeug goes through
+    the headers twice to find out, and wraps the body (10 µs).
     """
 
     def __init__(self, body: bytes, status: int, content_type: str) -> None:

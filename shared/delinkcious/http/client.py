@@ -41,7 +41,7 @@ _UNAVAILABLE: Final = frozenset({502, 503, 504})
 _NO_SOCKET: Final = -1
 _JSON: Final = "application/json"
 _MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
-_quote: Final = lru_cache(maxsize=1024)(quote_plus)  # most names and values come again and again
+_quote: Final = lru_cache(maxsize=1024)(quote_plus)  # most values come again and again
 _durations: Final = Children(CLIENT_DURATION)
 _SEND: Final[int] = pycurl.PREREQFUNC_OK
 _REFUSE: Final[int] = pycurl.PREREQFUNC_ABORT
@@ -198,7 +198,7 @@ class HttpClient:
         """Calls and returns the reply.
 
         Args:
-            query: parameters; a list repeats its name, None leaves it out.
+            query: parameters; a list or tuple repeats its name, None leaves it out.
             retry: whether the call may be sent twice; by default only if it reads.
 
         Raises:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 from apiflask import APIFlask
-from flask import Flask, Request, Response, request, request_tearing_down
+from flask import Flask, Request, Response, request_tearing_down
 from flask.ctx import RequestContext
 from flask.globals import request_ctx
 from flask.json.provider import JSONProvider
@@ -94,26 +94,17 @@ class _Request(Request):
             super().close()
 
 
-def _asked(request: Request) -> tuple[str, str]:
-    """Returns what a route is found by; the path as it was sent, with all its slashes."""
-    return request.method, request.environ["PATH_INFO"]
-
-
 class _Context(RequestContext):
     """A request that finds its route by one look, unless the route has parameters."""
 
     app: "RestApp"
 
     def match_request(self) -> None:
-        known, current = self.app.known_routes, self.request
-        wanted = _asked(current)
-        if rule := known.get(wanted):
-            current.url_rule, current.view_args = rule, {}
+        if rule := self.app.known_route(self.request):
+            self.request.url_rule, self.request.view_args = rule, {}
             return
         super().match_request()
-        rule = current.url_rule
-        if rule is not None and not rule.arguments:
-            known[wanted] = rule
+        self.app.remember_route(self.request)
 
 
 def _only_saying(say: Callable[[F], F]) -> Callable[[F], F]:
@@ -151,6 +142,22 @@ class RestApp(APIFlask):
         """
         self._gates.append(gate)
 
+    def known_route(self, request: Request) -> Rule | None:
+        """Returns the route of a request, if that can be told by its method and path alone."""
+        environ = request.environ
+        if "HTTP_UPGRADE" in environ:
+            return None
+        return self.known_routes.get((request.method, environ["PATH_INFO"]))
+
+    def remember_route(self, request: Request) -> None:
+        """Remembers the route that was found for a request, unless more than that is to be looked
+        at. Werkzeug finds it whatever slashes a path begins with, of which there is no end.
+        """
+        rule, path = request.url_rule, request.environ["PATH_INFO"]
+        hosts_matter = self.config["TRUSTED_HOSTS"] is not None or self.url_map.host_matching
+        if rule is not None and rule.rule == path and not rule.arguments and not hosts_matter:
+            self.known_routes[request.method, path] = rule
+
     def output(self, *schema: Any, **options: Any) -> Callable[[F], F]:
         """Says in the OpenAPI document what a view returns, which it returns as a response."""
         return _only_saying(super().output(*schema, **options))
@@ -171,9 +178,7 @@ class RestApp(APIFlask):
         """Returns what finds the route of a request. Nothing is left to find for a known one, of
         which the host needs no parsing either.
         """
-        if request is None:
-            return None  # outside of a request there is no host, and so no URL
-        if _asked(request) not in self.known_routes:
+        if request is None or self.known_route(request) is None:
             return super().create_url_adapter(request)
         return MapAdapter(
             self.url_map,
@@ -187,7 +192,7 @@ class RestApp(APIFlask):
 
     def preprocess_request(self) -> "ResponseReturnValue | None":
         """Passes a request through the gates."""
-        current = request._get_current_object()  # type: ignore[attr-defined]
+        current = request_ctx.request
         for gate in self._gates:
             gate(current)
         if self.before_request_funcs or self.url_value_preprocessors:

@@ -81,14 +81,21 @@ def answer(app: Any, environ: dict[str, Any]) -> Any:
     mounted=st.sampled_from(["", "/below"]),
     host=st.sampled_from([None, "links.example", "links.example:81", "a b", ""]),
     body=st.binary(max_size=10),
+    more=st.sampled_from([{}, {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}]),
 )
 def test_it_answers_as_flask_does(
-    method: str, path: str, query: str, mounted: str, host: str | None, body: bytes
+    method: str,
+    path: str,
+    query: str,
+    mounted: str,
+    host: str | None,
+    body: bytes,
+    more: dict[str, str],
 ) -> None:
     """Twice, since routes are remembered; and whatever was asked before, of either."""
     base = f"http://localhost{mounted}/"
     builder = EnvironBuilder(path, base, {"q": query}, method=method, data=body)
-    environ = builder.get_environ()
+    environ = {**builder.get_environ(), **more}
     environ.pop("HTTP_HOST")
     if host is not None:
         environ["HTTP_HOST"] = host
@@ -179,6 +186,7 @@ def test_only_routes_that_are_there_are_remembered(app: RestApp) -> None:
         client.get(f"/things/{number}")
         client.get(f"/nothing/{number}")
         client.get("/things")
+        client.get("/" * number + "/things")
     assert set(app.known_routes) == {("GET", "/things")}
 
 
@@ -194,3 +202,11 @@ def test_a_response_that_is_there_as_a_whole_has_its_length(app: RestApp) -> Non
         head = app.test_client().head(f"/whole/{number}")
         assert (got.data, got.headers["Content-Length"]) == (body, str(len(body)))
         assert (head.data, head.headers["Content-Length"]) == (b"", str(len(body)))
+
+
+def test_whose_hosts_are_looked_at_has_every_request_looked_at() -> None:
+    app = with_views(RestApp("ours", spec_path=None, docs_path=None))
+    app.config["TRUSTED_HOSTS"] = ["links.example"]
+    client = app.test_client()
+    for host, status in [("links.example", 200), ("evil.example", 400)] * 2:
+        assert client.get("/things", headers={"Host": host}).status_code == status
