@@ -190,6 +190,8 @@ class Leases:
                 if lease.left > 0:
                     lease.left -= 1
                     return lease
+                if self._clock() < lease.refused_until:
+                    raise Spent(lease, lease.resets_at - self._clock())
             taken = self._renew(lease, spent=1)
         if taken is None:
             return None

@@ -7,6 +7,7 @@ other's way.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,7 @@ class Places:
         for _ in range(number):
             places.put(None)
         self.acquire = places.get
-        self._put = places.put
-
-    def release(self) -> None:
-        """Gives a place back."""
-        self._put(None)
+        self.release = partial(places.put, None)
 
 
 def at_once(app: WsgiApp, room: Room, bodies: Bodies) -> WsgiApp:

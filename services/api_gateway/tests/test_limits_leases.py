@@ -232,6 +232,13 @@ def test_a_burst_takes_once_and_not_once_for_each_of_it(
     assert counters.asked <= 2
 
 
+def test_a_burst_that_finds_nothing_left_asks_once(leases: Leases, counters: FixedCounters) -> None:
+    counters.taken["alice"] = LARGE.amount
+    counters.crowd = Barrier(40, timeout=0.2)
+    assert sorted(burst(leases, 40)) == [False] * 39 + [True]  # one, before anything is known
+    assert counters.asked <= 2
+
+
 def test_a_burst_finds_out_once_that_counters_are_away(
     leases: Leases, counters: FixedCounters
 ) -> None:
