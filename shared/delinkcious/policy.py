@@ -5,6 +5,7 @@ The same for every transport, so that one setting means one thing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final, TypeVar
 
 import stamina
@@ -45,8 +46,10 @@ class Policy:
     def attempt(self, call: Callable[[], T], repeatable: Callable[[Exception], bool]) -> T:
         """Calls, and again with growing, jittered pauses while it fails in a way that allows it.
 
-        A second attempt follows at once: most often the first met a connection that had gone.
+        A second attempt follows at once: most often the first met a connection that had gone. All
+        together begin within two timeouts, so a peer that says nothing is waited for twice.
         """
+        started = monotonic()
         try:
             return call()  # a call that succeeds pays nothing for retries
         except Exception as error:
@@ -54,7 +57,7 @@ class Policy:
                 raise
         again = stamina.RetryingCaller(
             attempts=self.attempts - 1,
-            timeout=self.timeout * 2,
+            timeout=max(0.001, self.timeout * 2 - (monotonic() - started)),
             wait_initial=_FIRST_PAUSE,
             wait_max=_LONGEST_PAUSE,
             wait_jitter=_JITTER,

@@ -1,5 +1,7 @@
 """How often a client tries."""
 
+from threading import Event
+
 import pytest
 
 from delinkcious.policy import Policy
@@ -53,3 +55,16 @@ def test_a_call_that_may_not_be_repeated_is_made_once(policy: Policy, repeatable
     with pytest.raises(ConnectionError):
         policy.attempt(peer.call, repeatable)  # type: ignore[arg-type]
     assert peer.calls == 1
+
+
+def test_who_waits_for_a_peer_that_is_silent_waits_for_two_timeouts_at_most() -> None:
+    """Whoever asked would have gone before a third was over."""
+    peer, policy = Peer(failures=9), Policy(attempts=3, timeout=0.1)
+
+    def call() -> str:
+        Event().wait(policy.timeout)
+        return peer.call()
+
+    with pytest.raises(ConnectionError):
+        policy.attempt(call, always)
+    assert peer.calls == 2
